@@ -1,0 +1,15 @@
+"""Times as the contract writes them: UTC, `YYYY-MM-DDTHH:MM:SS.mmmZ`, always three decimals.
+
+Written so, times sort as text in the order of time, which every index relies on.
+"""
+
+from datetime import UTC, datetime
+
+
+def utc_text(moment: datetime) -> str:
+    """The moment in UTC, cut (not rounded) to milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def now() -> str:
+    return utc_text(datetime.now(UTC))

@@ -1,0 +1,36 @@
+"""What the environment says, read once on first use.
+
+template.yaml sets every variable named here; a missing one is an error that names it.
+"""
+
+import os
+from dataclasses import dataclass, fields
+from functools import cache
+
+
+@dataclass(frozen=True)
+class Settings:
+    submissions_table: str
+    sessions_table: str
+    presences_table: str
+    users_table: str
+    items_table: str
+    tallies_table: str
+    search_table: str
+    token_secret_name: str
+    token_issuer: str
+    token_audience: str
+
+
+class MissingSettings(Exception):
+    """The environment lacks variables; the message names them all."""
+
+
+@cache
+def settings() -> Settings:
+    """Raises `MissingSettings`."""
+    names = [field.name for field in fields(Settings)]
+    missing = [name.upper() for name in names if not os.environ.get(name.upper())]
+    if missing:
+        raise MissingSettings(f"not set in the environment: {', '.join(missing)}")
+    return Settings(**{name: os.environ[name.upper()] for name in names})
