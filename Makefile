@@ -1,0 +1,63 @@
+# Everything runs in .venv, which is made on first use and again when what is pinned changes.
+MAKEFLAGS += --no-print-directory
+export PORT STORE DATA_DIR ROLE SUB FILE N
+# What the SAM CLI wants to know before it looks at a template; no account is needed.
+export AWS_DEFAULT_REGION ?= ap-southeast-3
+export SAM_CLI_TELEMETRY = 0
+
+PYTHON ?= python3
+BIN = .venv/bin
+READY = .venv/ready
+
+.PHONY: help start test token load check format bench build openapi clean
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+start: $(READY) ## Serve everything on http://127.0.0.1:3000 (PORT, STORE=disk|memory, DATA_DIR=.data)
+	@exec $(BIN)/python -m local.start
+
+test: $(READY) ## Run every test
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+token: $(READY) ## Print a token: ROLE=admin|asesor|participant [SUB=<uuid>]
+	@exec $(BIN)/python -m local.tokens
+
+load: $(READY) ## Send FILE=records.jsonl to the running server
+	@exec $(BIN)/python -m local.load
+
+check: $(READY) ## Lint, types, template, API document
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/cfn-lint template.yaml
+	@$(BIN)/sam validate --lint
+	@$(BIN)/python -m local.openapi --check
+
+format: $(READY) ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY) ## Measure what requests cost (N=1000000 for the largest store)
+	@exec $(BIN)/python -m benchmarks
+
+build: $(READY) ## Build for deployment (sam deploy follows)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
+
+openapi: $(READY) ## Write docs/openapi.yaml anew
+	@$(BIN)/python -m local.openapi
+
+clean: ## Remove everything that was made, the local data included
+	@rm -rf .venv .tools .data .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Speaks on standard error only: `make token` prints a token and nothing else.
+$(READY): pyproject.toml layers/common/requirements.txt
+	@echo "Setting up .venv (once)" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip uv >&2 \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip >&2
+	@if test -x $(BIN)/uv; \
+		then VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet -r layers/common/requirements.txt --group dev >&2; \
+		else $(BIN)/python -m pip install --quiet -r layers/common/requirements.txt --group dev >&2; fi
+	@touch $(READY)

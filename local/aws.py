@@ -1,0 +1,82 @@
+"""What AWS would be to the functions: their environment, and the two services besides DynamoDB.
+
+The SDK finds both by its own variables, so nothing in the layer knows that it runs locally.
+"""
+
+import hashlib
+import json
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from local.template import REGION
+
+
+def environment(dynamodb: str, stand_in: str) -> dict[str, str]:
+    """The SDK's variables: no credentials but dummies, DynamoDB and the rest at these addresses."""
+    return {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": stand_in,
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
+    }
+
+
+class StandIn:
+    """Secrets Manager's `GetSecretValue` and SQS's `SendMessage`, as the functions call them.
+
+    Messages are appended to `<folder>/<queue>.jsonl`; the `reason` of a rejected record is also kept
+    for whoever sent the record and asks for it with `reason`.
+    """
+
+    def __init__(self, secrets: Mapping[str, str], folder: Path) -> None:
+        self._secrets = secrets
+        self._folder = folder
+        self._reasons: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, target: str, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        """The status and body of the answer to a call of the AWS JSON protocol."""
+        match target:
+            case "secretsmanager.GetSecretValue":
+                return self._secret(request["SecretId"])
+            case "AmazonSQS.SendMessage":
+                return self._send(request)
+        return 400, {"__type": "UnknownOperationException", "message": f"{target} has no stand-in here"}
+
+    def _secret(self, name: str) -> tuple[int, dict[str, Any]]:
+        if name not in self._secrets:
+            return 400, {"__type": "ResourceNotFoundException", "message": f"no secret {name}"}
+        return 200, {"Name": name, "SecretString": self._secrets[name]}
+
+    def _send(self, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        attributes = {
+            name: attribute.get("StringValue", "")
+            for name, attribute in request.get("MessageAttributes", {}).items()
+        }
+        body = request["MessageBody"]
+        self.keep(request["QueueUrl"].rpartition("/")[2], {"attributes": attributes, "body": body})
+        with self._lock:
+            if attributes.get("message_id") in self._reasons:
+                self._reasons[attributes["message_id"]] = attributes.get("reason", "")
+        digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+        return 200, {"MessageId": str(uuid.uuid4()), "MD5OfMessageBody": digest}
+
+    def keep(self, queue: str, message: Mapping[str, Any]) -> None:
+        """Appends a message to the queue's file, where a person can read it."""
+        with self._lock, (self._folder / f"{queue}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(message, ensure_ascii=False) + "\n")
+
+    def await_reason(self, message_id: str) -> None:
+        with self._lock:
+            self._reasons[message_id] = None
+
+    def reason(self, message_id: str) -> str | None:
+        """Why the awaited record was rejected, asked once; None if it was not."""
+        with self._lock:
+            return self._reasons.pop(message_id, None)

