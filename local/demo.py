@@ -301,7 +301,7 @@ def records() -> Iterator[Record]:
         of_the_quiz, _evenly(rng, len(of_the_quiz), NOW - timedelta(days=4), NOW), strict=True
     ):
         yield _line("submission", _submission(rng, participant, SPEC_ITEM, moment, NOW))
-    yield from _submissions(rng, participants, items, _evenly(rng, 400, BEGINNING, NOW), 400, NOW)
+    yield from _submissions(rng, participants, items, _evenly(rng, 400, BEGINNING, NOW), NOW)
 
 
 def programme(
@@ -344,7 +344,7 @@ def programme(
         _evenly(rng, submissions - hurried, start, end),
         _evenly(rng, hurried, deadline - timedelta(hours=2), deadline),
     )
-    yield from _submissions(rng, participants, items, moments, submissions, end)
+    yield from _submissions(rng, participants, items, moments, end)
 
 
 def _line(kind: str, data: Record) -> Record:
@@ -482,7 +482,7 @@ def _sessions_of_the_demo(rng: Random, rosters: dict[str, list[str]]) -> Iterato
         return _session(rng, status, asesor_id, rng.sample(roster, rng.randrange(5, len(roster))), starts)
 
     def office_hours(first: datetime, days: int) -> datetime:
-        """Two hours of a working day in Jakarta, on one of the `days` from `first`."""
+        """From 9 to 14 o'clock in Jakarta, on one of the `days` from `first`."""
         return first.replace(hour=0) + timedelta(days=rng.randrange(days), hours=rng.randrange(2, 8))
 
     past = (NOW - BEGINNING).days
@@ -531,16 +531,15 @@ def _submissions(
     participants: list[_Participant],
     items: list[Record],
     moments: Iterable[datetime],
-    number: int,
     end: datetime,
 ) -> Iterator[Record]:
-    """At each moment another pair of a participant and an item; `number` is at most their pairs."""
+    """At each moment another pair of a participant and an item, of which there are enough."""
     pairs = len(participants) * len(items)
     # Steps of a length coprime to the pairs visit each once, without a list of those taken;
     # about the golden ratio they lie far apart.
     step = next(length for length in count(round(pairs * 0.618)) if math.gcd(length, pairs) == 1)
     pair = rng.randrange(pairs)
-    for moment in islice(moments, number):
+    for moment in moments:
         item, participant = divmod(pair, len(participants))
         yield _line("submission", _submission(rng, participants[participant], items[item], moment, end))
         pair = (pair + step) % pairs
@@ -561,7 +560,7 @@ def _submission(
         begun -= timedelta(minutes=rng.uniform(2, 9)) if is_quiz else timedelta(hours=rng.uniform(1, 60))
         if status == "graded":
             graded = moment + min(timedelta(days=7), end - moment) * rng.uniform(0.05, 0.95)
-            score = rng.randrange(100, 200) / 2 if rng.random() < 0.1 else rng.randrange(50, 101)
+            score = rng.randrange(50, 101) - (0.5 if rng.random() < 0.1 else 0)
             feedback = rng.choice(FEEDBACKS[(score >= 70) + (score >= 85)])
         elif is_quiz:  # scored by the quiz itself; a person may still grade it
             graded, score = moment, points
