@@ -9,12 +9,14 @@ client's own retries (standard mode, 3 attempts, 1 s to connect, 2 s to read), a
 """
 
 import random
+import re
 import time
-from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
@@ -24,9 +26,15 @@ from teaching.errors import Unavailable
 
 Item = dict[str, Any]
 Key = dict[str, str]
+Answer = TypeVar("Answer")
+Other = TypeVar("Other")
+Thing = TypeVar("Thing")
 
 BATCH_GET_LIMIT = 100
+BATCH_WRITE_LIMIT = 25
 TRANSACTION_LIMIT = 100
+AGAIN = 8
+"""How often what DynamoDB left unprocessed is asked for again, with growing pauses."""
 
 _TRANSIENT = {
     "InternalServerError",
@@ -124,3 +132,243 @@ def from_value(typed: Mapping[str, Any]) -> Any:
 
 def from_item(typed: Mapping[str, Any]) -> Item:
     return {name: from_value(value) for name, value in typed.items()}
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=32, thread_name_prefix="dynamo")
+
+
+def at_once(*requests: Callable[[], Answer]) -> list[Answer]:
+    """The answers of requests made at the same time, in their order: one round trip."""
+    if len(requests) < 2:
+        return [request() for request in requests]
+    return [future.result() for future in [_pool().submit(request) for request in requests]]
+
+
+def both(first: Callable[[], Answer], second: Callable[[], Other]) -> tuple[Answer, Other]:
+    """The answers of two kinds of requests made at the same time: one round trip."""
+    waiting = _pool().submit(first)
+    answer = second()
+    return waiting.result(), answer
+
+
+def chunked(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
+    """The things in lists of `size`, the last one shorter."""
+    rest = iter(things)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def pause(attempt: int) -> None:
+    """Waits 5 ms doubled by every attempt, up to 400 ms, with full jitter."""
+    time.sleep(random.uniform(0, min(0.4, 0.005 * 2**attempt)))
+
+
+def get(table: str, key: Key, *, consistent: bool = False) -> Item | None:
+    found = call("get_item", TableName=table, Key=to_item(key), ConsistentRead=consistent).get("Item")
+    return from_item(found) if found else None
+
+
+def batch_get(keys: Mapping[str, Sequence[Key]], *, consistent: bool = False) -> dict[str, list[Item]]:
+    """The items that exist, by table, in no order; chunks of 100 keys are read at once."""
+    wanted = [(table, key) for table, of_table in keys.items() for key in of_table]
+    found: dict[str, list[Item]] = {table: [] for table in keys}
+    if not wanted:
+        return found
+    for items in at_once(*[_batch_get_of(chunk, consistent) for chunk in chunked(wanted, BATCH_GET_LIMIT)]):
+        for table, item in items:
+            found[table].append(item)
+    return found
+
+
+def _batch_get_of(chunk: Sequence[tuple[str, Key]], consistent: bool) -> Callable[[], list[tuple[str, Item]]]:
+    def read() -> list[tuple[str, Item]]:
+        request: dict[str, Any] = {}
+        for table, key in chunk:
+            request.setdefault(table, {"Keys": [], "ConsistentRead": consistent})["Keys"].append(to_item(key))
+        found: list[tuple[str, Item]] = []
+        for attempt in range(AGAIN):
+            answer = call("batch_get_item", RequestItems=request)
+            for table, items in answer["Responses"].items():
+                found += [(table, from_item(item)) for item in items]
+            request = answer.get("UnprocessedKeys") or {}
+            if not request:
+                return found
+            pause(attempt)
+        raise Unavailable()
+
+    return read
+
+
+def query(
+    table: str,
+    condition: str,
+    values: Item,
+    *,
+    index: str | None = None,
+    limit: int | None = None,
+    newest_first: bool = False,
+    consistent: bool = False,
+) -> list[Item]:
+    """All items that meet the key condition, or the first `limit`; see `each`."""
+    found = each(
+        table, condition, values, index=index, limit=limit, newest_first=newest_first, consistent=consistent
+    )
+    return list(islice(found, limit))
+
+
+def each(
+    table: str,
+    condition: str,
+    values: Item,
+    *,
+    index: str | None = None,
+    limit: int | None = None,
+    newest_first: bool = False,
+    consistent: bool = False,
+) -> Iterator[Item]:
+    """The items that meet the key condition, over as many pages as DynamoDB makes, read as they are taken.
+
+    `limit` is how many are asked for at a time. In `condition` a name that DynamoDB reserves is
+    written with a leading `#`: `#status = :status`.
+    """
+    arguments: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeValues": to_item(values),
+        "ScanIndexForward": not newest_first,
+        "ConsistentRead": consistent,
+    } | _names(condition)
+    if index:
+        arguments["IndexName"] = index
+    if limit:
+        arguments["Limit"] = limit
+    while True:
+        answer = call("query", **arguments)
+        yield from map(from_item, answer["Items"])
+        if "LastEvaluatedKey" not in answer:
+            return
+        arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def scan(table: str, start: Key | None = None, *, limit: int = 1000) -> tuple[list[Item], Key | None]:
+    """One page of the whole table, and where the next one starts. Only the scheduled functions do this."""
+    arguments: dict[str, Any] = {"TableName": table, "Limit": limit}
+    if start:
+        arguments["ExclusiveStartKey"] = to_item(start)
+    answer = call("scan", **arguments)
+    last = answer.get("LastEvaluatedKey")
+    return [from_item(item) for item in answer["Items"]], from_item(last) if last else None
+
+
+def put(table: str, item: Item, *, condition: str | None = None, values: Item | None = None) -> None:
+    call("put_item", **put_arguments(table, item, condition=condition, values=values))
+
+
+def put_arguments(
+    table: str, item: Item, *, condition: str | None = None, values: Item | None = None
+) -> dict[str, Any]:
+    return {"TableName": table, "Item": to_item(item)} | _conditional(condition, values)
+
+
+def delete(table: str, key: Key) -> None:
+    call("delete_item", TableName=table, Key=to_item(key))
+
+
+def delete_arguments(table: str, key: Key, *, condition: str, values: Item) -> dict[str, Any]:
+    return {"TableName": table, "Key": to_item(key)} | _conditional(condition, values)
+
+
+def update(
+    table: str,
+    key: Key,
+    changes: Mapping[str, Any],
+    *,
+    condition: str,
+    values: Item | None = None,
+    once: Mapping[str, Any] | None = None,
+) -> Item:
+    """Sets `changes` (None removes the attribute), and of `once` what is not there yet; adds 1 to `version`.
+
+    Answers the whole item as it is now. Raises `ConditionFailed`, `Unavailable`.
+    """
+    given = dict(values or {})
+    sets, removes = [], []
+    for name, value in changes.items():
+        if value is None:
+            removes.append(f"#{name}")
+        else:
+            sets.append(f"#{name} = :new_{name}")
+            given[f":new_{name}"] = value
+    for name, value in (once or {}).items():
+        sets.append(f"#{name} = if_not_exists(#{name}, :new_{name})")
+        given[f":new_{name}"] = value
+    expression = (f"SET {', '.join(sets)} " if sets else "") + (
+        f"REMOVE {', '.join(removes)} " if removes else ""
+    )
+    answer = call(
+        "update_item",
+        TableName=table,
+        Key=to_item(key),
+        UpdateExpression=expression + "ADD version :one",
+        ConditionExpression=condition,
+        ExpressionAttributeValues=to_item(given | {":one": 1}),
+        ReturnValues="ALL_NEW",
+        **_names(f"{expression} {condition}"),
+    )
+    return from_item(answer["Attributes"])
+
+
+def update_from(table: str, key: Key, stored: Item | None, changes: Mapping[str, Any]) -> Item:
+    """`update`, if the row is still the version that was read; None: if there is still none."""
+    if stored is None:
+        return update(table, key, changes, condition="attribute_not_exists(version)")
+    return update(table, key, changes, condition="version = :version", values={":version": stored["version"]})
+
+
+def unless_lost(once: Callable[[], Answer]) -> Answer:
+    """Reads, decides and writes anew while others change the same row first. Raises `Unavailable`."""
+    for attempt in range(AGAIN):
+        try:
+            return once()
+        except ConditionFailed:
+            pause(attempt)
+    raise Unavailable()
+
+
+def transact(writes: Sequence[Mapping[str, Any]]) -> None:
+    """All of the writes (`{"Put": …}`, `{"Delete": …}`) or none. Raises `ConditionFailed`, `Unavailable`."""
+    call("transact_write_items", TransactItems=list(writes))
+
+
+def batch_write(table: str, puts: Iterable[Item] = (), deletes: Iterable[Key] = ()) -> None:
+    """Every put and delete, in batches of 25 made at once; no condition, no order among them."""
+    writes: list[dict[str, Any]] = [{"PutRequest": {"Item": to_item(item)}} for item in puts]
+    writes += [{"DeleteRequest": {"Key": to_item(key)}} for key in deletes]
+    at_once(*[_batch_write_of(table, chunk) for chunk in chunked(writes, BATCH_WRITE_LIMIT)])
+
+
+def _batch_write_of(table: str, chunk: list[dict[str, Any]]) -> Callable[[], None]:
+    def write() -> None:
+        request: dict[str, Any] = {table: chunk}
+        for attempt in range(AGAIN):
+            request = call("batch_write_item", RequestItems=request).get("UnprocessedItems") or {}
+            if not request:
+                return
+            pause(attempt)
+        raise Unavailable()
+
+    return write
+
+
+def _conditional(condition: str | None, values: Item | None) -> dict[str, Any]:
+    if condition is None:
+        return {}
+    arguments = {"ConditionExpression": condition} | _names(condition)
+    return arguments | ({"ExpressionAttributeValues": to_item(values)} if values else {})
+
+
+def _names(expression: str) -> dict[str, Any]:
+    names = {name: name[1:] for name in re.findall(r"#\w+", expression)}
+    return {"ExpressionAttributeNames": names} if names else {}

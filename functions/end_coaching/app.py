@@ -1,0 +1,12 @@
+"""POST /api/teaching/coachings/{coachingId}/end: end the session."""
+
+from teaching.coaching import store
+from teaching.coaching.rules import EndedSession
+from teaching.errors import CannotBeEnded, SessionNotFound
+from teaching.http.auth import ASESOR, Caller
+from teaching.http.endpoint import endpoint
+
+
+@endpoint(roles={ASESOR}, missing=SessionNotFound, errors=[CannotBeEnded])
+def handler(caller: Caller, session: str) -> EndedSession:
+    return store.end(caller, session)

@@ -1,0 +1,18 @@
+"""PATCH /api/teaching/submissions/{submissionId}/grade: grade a submission, or grade it again."""
+
+from teaching.errors import CannotBeGraded, SubmissionNotFound
+from teaching.grading import store
+from teaching.grading.rules import Grade, GradedSubmission
+from teaching.http.auth import ADMIN, ASESOR, Caller
+from teaching.http.endpoint import endpoint
+
+
+@endpoint(
+    roles={ADMIN, ASESOR},
+    missing=SubmissionNotFound,
+    body=Grade,
+    message="Grading successful",
+    errors=[CannotBeGraded],
+)
+def handler(caller: Caller, submission: str, grade: Grade) -> GradedSubmission:
+    return store.grade(caller, submission, grade)

@@ -1,0 +1,12 @@
+"""POST /api/teaching/coachings/{coachingId}/start: start the session and go to its meeting."""
+
+from teaching.coaching import store
+from teaching.errors import CannotBeStarted, SessionNotFound
+from teaching.http.auth import ASESOR, Caller
+from teaching.http.endpoint import endpoint
+from teaching.http.envelope import Redirect
+
+
+@endpoint(roles={ASESOR}, missing=SessionNotFound, errors=[CannotBeStarted])
+def handler(caller: Caller, session: str) -> Redirect:
+    return store.start(caller, session)

@@ -1,0 +1,1 @@
+"""Coaching sessions and who came to them (spec, "Teaching Coaching")."""

@@ -1,0 +1,238 @@
+"""The rules of sessions and presences: pure, the clock and new ids given (contract, "Coachings")."""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from teaching.directory.people import Person, person_copy
+from teaching.directory.search import EVERYBODY, SESSION, Document, normalised
+from teaching.errors import CannotBeEnded, CannotBeStarted, InvalidBody
+from teaching.http.fields import Note, Strict, Utc, Uuid
+from teaching.intake.records import SessionRecord
+from teaching.tally.store import Counted
+from teaching.tally.tree import Entry
+
+
+class Status(StrEnum):
+    SCHEDULED = "scheduled"
+    ONGOING = "ongoing"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+LATER: dict[Status, set[Status]] = {
+    Status.SCHEDULED: {Status.ONGOING, Status.COMPLETED, Status.CANCELLED},
+    Status.ONGOING: {Status.COMPLETED},
+    Status.COMPLETED: set(),
+    Status.CANCELLED: set(),
+}
+"""What a session may still become."""
+
+
+class Attendance(StrEnum):
+    PRESENT = "present"
+    ABSENT = "absent"
+    EXCUSED = "excused"
+    LATE = "late"
+
+
+CAME = {Attendance.PRESENT, Attendance.LATE}
+
+
+class Mark(Strict):
+    """The body of "Mark Coaching Presence". Notes not given stay as they are; null takes them away."""
+
+    participant_id: Uuid
+    status: Attendance
+    feedback_notes: Note | None = None
+    joined_at: Utc | None = None
+
+
+class SessionRow(TypedDict):
+    id: str
+    title: str
+    start_time: str
+    end_time: str
+    audience_type: str
+    coaching_type: str
+    stage: str
+    status: Status
+    asesor: Person
+
+
+class PresenceRow(TypedDict):
+    id: str | None
+    session_id: str
+    participant_id: str
+    status: Attendance
+    created_at: str | None
+    updated_at: str | None
+    feedback_notes: str | None
+    joined_at: str | None
+    user: Person
+
+
+class MarkedPresence(TypedDict):
+    id: str
+    session_id: str
+    participant_id: str
+    status: Attendance
+    first_joined_at: str | None
+    joined_at: str | None
+    feedback_notes: str | None
+    created_at: str
+    updated_at: str
+
+
+class EndedSession(TypedDict):
+    id: str
+    status: Status
+    ended_at: str
+
+
+def session_row(stored: Mapping[str, Any]) -> SessionRow:
+    """From a row of the table or of one of its indexes."""
+    return {
+        "id": stored["id"],
+        "title": stored["title"],
+        "start_time": stored["start_time"],
+        "end_time": stored["end_time"],
+        "audience_type": stored["audience_type"],
+        "coaching_type": stored["coaching_type"],
+        "stage": stored["stage"],
+        "status": Status(stored["status"]),
+        "asesor": json.loads(stored["asesor"]),
+    }
+
+
+def presence_row(stored: Mapping[str, Any]) -> PresenceRow:
+    """A roster row that nobody marked yet counts as absent, with no id and no times."""
+    return {
+        "id": stored.get("id"),
+        "session_id": stored["session_id"],
+        "participant_id": stored["participant_id"],
+        "status": Attendance(stored.get("status", Attendance.ABSENT)),
+        "created_at": stored.get("created_at"),
+        "updated_at": stored.get("updated_at"),
+        "feedback_notes": stored.get("feedback_notes"),
+        "joined_at": stored.get("joined_at"),
+        "user": json.loads(stored["user"]),
+    }
+
+
+def marked_presence(stored: Mapping[str, Any]) -> MarkedPresence:
+    return {
+        "id": stored["id"],
+        "session_id": stored["session_id"],
+        "participant_id": stored["participant_id"],
+        "status": Attendance(stored["status"]),
+        "first_joined_at": stored.get("first_joined_at"),
+        "joined_at": stored.get("joined_at"),
+        "feedback_notes": stored.get("feedback_notes"),
+        "created_at": stored["created_at"],
+        "updated_at": stored["updated_at"],
+    }
+
+
+def start(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """What starting changes in the row; nothing when the session is under way. Raises `CannotBeStarted`."""
+    if stored["status"] not in (Status.SCHEDULED, Status.ONGOING):
+        raise CannotBeStarted(f"it is {stored['status']}")
+    if not stored.get("meeting_url"):
+        raise CannotBeStarted("it has no meeting link")
+    if stored["status"] == Status.ONGOING:
+        return {}
+    return {"status": Status.ONGOING.value, "started_at": now, "moved_here": True, "updated_at": now}
+
+
+def end(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """What ending changes in the row. Raises `CannotBeEnded`."""
+    if stored["status"] != Status.ONGOING:
+        raise CannotBeEnded(f"it is {stored['status']}")
+    return {"status": Status.COMPLETED.value, "ended_at": now, "moved_here": True, "updated_at": now}
+
+
+def mark(session: Mapping[str, Any], roster: Mapping[str, Any] | None) -> None:
+    """Whether the mark is possible. Raises `InvalidBody`."""
+    if session["status"] == Status.CANCELLED:
+        raise InvalidBody("the coaching session is cancelled")
+    if not roster or not roster.get("invited"):
+        raise InvalidBody("participant_id: is not on the roster of the coaching session")
+
+
+def marking(given: Mark, new_id: str, now: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a mark sets in the roster row, and what it sets only where nothing is set yet."""
+    changes: dict[str, Any] = {"status": given.status.value, "updated_at": now}
+    once = {"id": new_id, "created_at": now}
+    if "feedback_notes" in given.model_fields_set:
+        changes["feedback_notes"] = given.feedback_notes
+    if given.joined_at:
+        changes["joined_at"] = given.joined_at
+        once["first_joined_at"] = given.joined_at
+    elif given.status in CAME:
+        once |= {"joined_at": now, "first_joined_at": now}
+    else:
+        changes["joined_at"] = None
+    return changes, once
+
+
+def arrival(stored: Mapping[str, Any] | None, record: SessionRecord) -> dict[str, Any] | None:
+    """What a record that came in changes in the row; None when the row already holds something as new.
+
+    A session that was started or ended here goes on from there, never back.
+    """
+    if stored and record.updated_at <= stored["source_updated_at"]:
+        return None
+    changes = record.model_dump(exclude={"id", "participant_ids"}) | {"source_updated_at": record.updated_at}
+    if stored and stored.get("moved_here"):
+        if Status(record.status) not in LATER[Status(stored["status"])]:
+            changes["status"] = stored["status"]
+        for name in ("started_at", "ended_at"):
+            changes[name] = stored.get(name) or changes[name]
+        changes["updated_at"] = max(stored["updated_at"], record.updated_at)
+    return changes
+
+
+def derived(row: Mapping[str, Any], asesor: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a session carries of its asesor (None: not there yet), and its index keys."""
+    return {
+        "asesor": asesor and person_copy(asesor),
+        "waiting_for": None if asesor else row["asesor_id"],
+        "order_key": asesor and f"{row['start_time']}#{row['id']}",
+        "kind": asesor and SESSION,
+    }
+
+
+def roster_derived(
+    participant_id: str, participant: Mapping[str, Any] | None, invited: bool
+) -> dict[str, Any]:
+    """What a roster row carries of its participant, and its place in the order of names."""
+    return {
+        "user": participant and person_copy(participant),
+        "name_key": f"{normalised(participant['name'])}#{participant_id}"
+        if participant and invited
+        else None,
+    }
+
+
+def list_name(asesor: str | None) -> str:
+    return f"sessions#asesor#{asesor}" if asesor else "sessions"
+
+
+def counted(stored: Mapping[str, Any]) -> Counted | None:
+    """The lists that a session is counted in; None for one that is in no list."""
+    if not stored.get("order_key"):
+        return None
+    entry = Entry(stored["start_time"], stored["id"], SESSION)
+    return Counted((list_name(None), list_name(stored["asesor_id"])), entry)
+
+
+def document(stored: Mapping[str, Any]) -> Document | None:
+    """What a search finds a session by: its title and its asesor's name."""
+    if not stored.get("order_key"):
+        return None
+    text = normalised(f"{stored['title']} {json.loads(stored['asesor'])['name']}")
+    return Document(SESSION, stored["id"], text, (EVERYBODY, stored["asesor_id"]), stored["start_time"])

@@ -1,0 +1,314 @@
+"""Sessions and presences in DynamoDB: their access patterns, each with its index, order and cost.
+
+Costs are sequential round trips of requests that succeed at first; every function may raise
+`Unavailable`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from teaching import clock, dynamo
+from teaching.coaching import rules
+from teaching.coaching.rules import EndedSession, Mark, MarkedPresence, PresenceRow, SessionRow
+from teaching.directory import search
+from teaching.dynamo import Item, Key
+from teaching.errors import SessionNotFound
+from teaching.http.auth import PARTICIPANT, Caller
+from teaching.http.envelope import Redirect
+from teaching.http.pages import Page, PageQuery
+from teaching.intake.records import SessionRecord
+from teaching.settings import settings
+from teaching.tally import store as tally
+from teaching.tally.store import Counted
+from teaching.tally.tree import Entry
+
+KIND = "session"
+
+
+def page(caller: Caller, query: PageQuery) -> Page[SessionRow]:
+    """Newest `start_time` first, ties by id. The first page is one round trip, any other at most four."""
+    if query.search:
+        return _search(caller.own, query, query.search)
+    if query.page == 1:
+        return _first_page(caller.own, query)
+    window = tally.rows_at([rules.list_name(caller.own)], None, query.offset, 1)
+    rows: list[Item] = []
+    if window.rows:
+        first = window.rows[0].entry
+        rows = _run(caller.own, f"{first.time}#{first.id}", query.per_page)
+    return _page(rows, max(window.total, query.offset + len(rows) if rows else 0), query)
+
+
+def _first_page(own: str | None, query: PageQuery) -> Page[SessionRow]:
+    """The total and the newest rows at once."""
+    totals, rows = dynamo.both(
+        lambda: tally.totals(rules.list_name(own)), lambda: _run(own, "~", query.per_page)
+    )
+    total = len(rows) if len(rows) < query.per_page else max(len(rows), totals.of(None))
+    return _page(rows, total, query)
+
+
+def _run(own: str | None, newest: str, limit: int) -> list[Item]:
+    """Rows, newest first, from `newest` (`time#id`; "~" for the very newest) on."""
+    index, key, value = ("by_asesor", "asesor_id", own) if own else ("by_start", "kind", search.SESSION)
+    return dynamo.query(
+        settings().sessions_table,
+        f"{key} = :value AND order_key <= :newest",
+        {":value": value, ":newest": newest},
+        index=index,
+        limit=limit,
+        newest_first=True,
+    )
+
+
+def _search(own: str | None, query: PageQuery, text: str) -> Page[SessionRow]:
+    """Two round trips. Raises `InvalidQuery` when too many sessions match."""
+    found = [Entry(row["time"], row["id"], search.SESSION) for row in search.sessions(text, own)]
+    window = tally.rows_at([], None, query.offset, query.per_page, found)
+    table = settings().sessions_table
+    rows = dynamo.batch_get({table: [{"id": row.entry.id} for row in window.rows]})[table]
+    rows.sort(key=lambda row: (row["start_time"], row["id"]), reverse=True)
+    return _page([row for row in rows if row.get("order_key")], window.total, query)
+
+
+def _page(rows: Iterable[Mapping[str, Any]], total: int, query: PageQuery) -> Page[SessionRow]:
+    return Page([rules.session_row(row) for row in rows], total, query)
+
+
+def presences(caller: Caller, session: str, query: PageQuery) -> Page[PresenceRow]:
+    """The roster with its marks, in the order of names; a participant sees the own row only.
+
+    One round trip: a roster is short (`records.ROSTER_MOST`) and read whole. Raises `SessionNotFound`,
+    also for a session that is not the caller's to see.
+    """
+    stored, roster = dynamo.both(
+        lambda: dynamo.get(settings().sessions_table, {"id": session}), lambda: _roster(session)
+    )
+    if not stored:
+        raise SessionNotFound()
+    if caller.role is PARTICIPANT:
+        roster = [row for row in roster if row["participant_id"] == caller.id]
+        if not roster:
+            raise SessionNotFound()
+    elif caller.own not in (None, stored["asesor_id"]):
+        raise SessionNotFound()
+    rows = [rules.presence_row(row) for row in roster]
+    if query.search:
+        words = search.words_of(query.search)
+        rows = [
+            row
+            for row in rows
+            for text in [search.normalised(f"{row['user']['name']} {row['user']['email']}")]
+            if all(search.contains(text, word) for word in words)
+        ]
+    return Page(rows[query.offset : query.offset + query.per_page], len(rows), query)
+
+
+def _roster(session: str) -> list[Item]:
+    return dynamo.query(
+        settings().presences_table, "session_id = :session", {":session": session}, index="by_name"
+    )
+
+
+def mark(caller: Caller, session: str, given: Mark) -> MarkedPresence:
+    """Two round trips, one of them the single conditional write, so that marks made at once leave one row.
+
+    Raises `SessionNotFound`, `InvalidBody`.
+    """
+    key = _presence_key(session, given.participant_id)
+
+    def once() -> Item:
+        found = dynamo.batch_get(
+            {settings().sessions_table: [{"id": session}], settings().presences_table: [key]}, consistent=True
+        )
+        stored = _own(caller, next(iter(found[settings().sessions_table]), None))
+        rules.mark(stored, next(iter(found[settings().presences_table]), None))
+        changes, once_only = rules.marking(given, str(uuid4()), clock.now())
+        return dynamo.update(
+            settings().presences_table,
+            key,
+            changes,
+            once=once_only,
+            condition="invited = :yes",
+            values={":yes": True},
+        )
+
+    return rules.marked_presence(dynamo.unless_lost(once))
+
+
+def start(caller: Caller, session: str) -> Redirect:
+    """Two round trips, or one when the session is under way. Raises `SessionNotFound`, `CannotBeStarted`."""
+    return Redirect(_moved(caller, session, rules.start)["meeting_url"])
+
+
+def end(caller: Caller, session: str) -> EndedSession:
+    """Two round trips. Raises `SessionNotFound`, `CannotBeEnded`."""
+    row = _moved(caller, session, rules.end)
+    return {"id": row["id"], "status": rules.Status(row["status"]), "ended_at": row["ended_at"]}
+
+
+def _moved(caller: Caller, session: str, rule: Callable[[Mapping[str, Any], str], dict[str, Any]]) -> Item:
+    """The session after the rule's changes; two that move it at once see one change."""
+
+    def once() -> Item:
+        stored = _own(caller, dynamo.get(settings().sessions_table, {"id": session}, consistent=True))
+        changes = rule(stored, clock.now())
+        return (
+            dynamo.update_from(settings().sessions_table, {"id": session}, stored, changes)
+            if changes
+            else stored
+        )
+
+    return dynamo.unless_lost(once)
+
+
+def _own(caller: Caller, stored: Item | None) -> Item:
+    if not stored or stored["asesor_id"] != caller.id:
+        raise SessionNotFound()
+    return stored
+
+
+def _presence_key(session: str, participant: str) -> Key:
+    return {"session_id": session, "participant_id": participant}
+
+
+def counted(sessions: Sequence[str]) -> dict[str, Counted]:
+    """What sessions (`session#<id>`) count as now, read consistently. One round trip."""
+    table = settings().sessions_table
+    keys = [{"id": session.removeprefix(f"{KIND}#")} for session in sessions]
+    found = dynamo.batch_get({table: keys}, consistent=True)[table]
+    return {f"{KIND}#{row['id']}": as_counted for row in found if (as_counted := rules.counted(row))}
+
+
+def save(record: SessionRecord) -> None:
+    """Takes a record and its roster in; one that is older than what is stored changes nothing."""
+    table = settings().sessions_table
+
+    def once() -> Item | None:
+        stored = dynamo.get(table, {"id": record.id}, consistent=True)
+        changes = rules.arrival(stored, record)
+        if changes is None:
+            return stored
+        changes |= _derived({"id": record.id, **changes})
+        return dynamo.update_from(table, {"id": record.id}, stored, changes)
+
+    saved = dynamo.unless_lost(once)
+    if saved and saved["source_updated_at"] == record.updated_at:
+        _save_roster(record)
+        if saved.get("waiting_for"):
+            refresh(record.id)
+
+
+def refresh(session: str) -> None:
+    """Brings what a session carries of its asesor up to date."""
+    table = settings().sessions_table
+
+    def once() -> None:
+        stored = dynamo.get(table, {"id": session}, consistent=True)
+        fresh = _derived(stored) if stored else {}
+        if stored and any(stored.get(name) != value for name, value in fresh.items()):
+            dynamo.update_from(table, {"id": session}, stored, fresh)
+
+    dynamo.unless_lost(once)
+
+
+def _derived(row: Mapping[str, Any]) -> dict[str, Any]:
+    return rules.derived(row, dynamo.get(settings().users_table, {"id": row["asesor_id"]}, consistent=True))
+
+
+def _save_roster(record: SessionRecord) -> None:
+    """Makes the roster what the record says; marks stay, even of one who is no longer invited.
+
+    Each row remembers the age of the roster that wrote it, so that an older one cannot win late. A
+    newer one that overtook this one has its last word in `_drop_uninvited`.
+    """
+    invited = set(record.participant_ids)
+    _write_roster(record.id, sorted(invited), record.updated_at)
+    _drop_uninvited(record.id, record.updated_at)
+    session = dynamo.get(settings().sessions_table, {"id": record.id}, consistent=True)
+    if session and session["source_updated_at"] > record.updated_at:
+        _drop_uninvited(record.id, session["source_updated_at"])
+
+
+def _write_roster(session: str, participants: Sequence[str], roster_at: str) -> None:
+    users = settings().users_table
+    found = dynamo.batch_get({users: [{"id": participant} for participant in participants]}, consistent=True)[
+        users
+    ]
+    by_id = {user["id"]: user for user in found}
+
+    def write(participant: str) -> Callable[[], None]:
+        derived = rules.roster_derived(participant, by_id.get(participant), True)
+
+        def run() -> None:
+            try:
+                dynamo.update(
+                    settings().presences_table,
+                    _presence_key(session, participant),
+                    {"invited": True, "roster_at": roster_at, **derived},
+                    condition="attribute_not_exists(roster_at) OR roster_at < :roster_at",
+                    values={":roster_at": roster_at},
+                )
+            except dynamo.ConditionFailed:
+                return
+            if participant not in by_id:
+                refresh_presence(session, participant)
+
+        return run
+
+    dynamo.at_once(*map(write, participants))
+
+
+def _drop_uninvited(session: str, roster_at: str) -> None:
+    """Takes those off the roster whom only an older one invited."""
+    for row in dynamo.each(
+        settings().presences_table, "session_id = :session", {":session": session}, consistent=True
+    ):
+        if row["roster_at"] < roster_at and row.get("invited"):
+            try:
+                dynamo.update(
+                    settings().presences_table,
+                    _presence_key(session, row["participant_id"]),
+                    {"invited": None, "name_key": None, "roster_at": roster_at},
+                    condition="roster_at < :roster_at",
+                    values={":roster_at": roster_at},
+                )
+            except dynamo.ConditionFailed:
+                continue
+
+
+def refresh_presence(session: str, participant: str) -> None:
+    """Brings what a roster row carries of its participant up to date."""
+    table, key = settings().presences_table, _presence_key(session, participant)
+
+    def once() -> None:
+        stored = dynamo.get(table, key, consistent=True)
+        if stored is None:
+            return
+        user = dynamo.get(settings().users_table, {"id": participant}, consistent=True)
+        fresh = rules.roster_derived(participant, user, bool(stored.get("invited")))
+        if any(stored.get(name) != value for name, value in fresh.items()):
+            dynamo.update_from(table, key, stored, fresh)
+
+    dynamo.unless_lost(once)
+
+
+def sessions_that_carry(user: str) -> Iterator[str]:
+    """The sessions that carry a copy of an asesor, or wait for one."""
+    for index, key in (("by_asesor", "asesor_id"), ("by_waiting", "waiting_for")):
+        for row in dynamo.each(settings().sessions_table, f"{key} = :user", {":user": user}, index=index):
+            yield row["id"]
+
+
+def presences_that_carry(user: str) -> Iterator[str]:
+    """The sessions that have the user on their roster."""
+    condition, values = "participant_id = :user", {":user": user}
+    for row in dynamo.each(settings().presences_table, condition, values, index="by_participant"):
+        yield row["session_id"]
+
+
+def index_session(session: str) -> None:
+    """Brings what the search knows of a session up to date."""
+    row = dynamo.get(settings().sessions_table, {"id": session}, consistent=True)
+    search.index(search.SESSION, session, rules.document(row) if row else None)

@@ -1,0 +1,227 @@
+"""Search over people, items and sessions: every word of the search occurs inside a word of the searched text.
+
+Words are separated by white space; case and accents do not count. For each text the index holds every
+suffix (two letters or more) of every word, so that "contains" becomes `begins_with`. A key (`term`)
+is `<kind>@<scope>#<first two letters>`, its sort key (`entry`) `<suffix>#<id>`; the scope is `all` or
+an asesor, so that an asesor's search reads only what is theirs. Each row carries the whole text:
+further words are checked on it without another read. Cost grows with what is found.
+"""
+
+import json
+import unicodedata
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from teaching import dynamo
+from teaching.dynamo import Item
+from teaching.errors import InvalidQuery
+from teaching.settings import settings
+
+MATCHES_MOST = 200
+SESSIONS_MOST = 1000
+CANDIDATES_MOST = 1000
+"""Rows of the index that one word may read; a word that finds more does not narrow a search."""
+SUFFIX_LEAST, SUFFIX_MOST = 2, 100
+EVERYBODY = "all"
+USER, ITEM, SESSION = "user", "item", "session"
+
+
+class Document(NamedTuple):
+    """Something that can be found: its searched text, normalised, and what a match carries besides."""
+
+    kind: str
+    id: str
+    text: str
+    scopes: tuple[str, ...]
+    time: str = ""
+
+
+class Matches(NamedTuple):
+    """Which submissions a search finds."""
+
+    items: set[str]
+    """Every submission for these items, and"""
+    participants: dict[str, list[str]]
+    """of these participants every submission for an item whose title holds the words."""
+
+
+def normalised(text: str) -> str:
+    """Case and accents taken away, words separated by single spaces."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    bare = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return " ".join(unicodedata.normalize("NFKD", bare.casefold()).split())
+
+
+def words_of(search: str) -> list[str]:
+    """The words to look for, the longest first, without those that a longer one implies."""
+    words: list[str] = []
+    for word in sorted(set(normalised(search).split()), key=lambda word: (-len(word), word)):
+        if not any(word in longer for longer in words):
+            words.append(word)
+    return words
+
+
+def contains(text: str, word: str) -> bool:
+    """Whether the word occurs inside a word of the normalised text; neither has a space inside a word."""
+    return word in text
+
+
+def suffixes(text: str) -> set[str]:
+    return {
+        word[start : start + SUFFIX_MOST]
+        for word in text.split()
+        for start in range(len(word) - SUFFIX_LEAST + 1)
+    }
+
+
+def rows_of(document: Document) -> dict[tuple[str, str], Item]:
+    """The index rows of a document by their keys."""
+    return {
+        (term, entry): {
+            "term": term,
+            "entry": entry,
+            "id": document.id,
+            "text": document.text,
+            "time": document.time,
+        }
+        for scope in document.scopes
+        for suffix in suffixes(document.text)
+        for term, entry in [(_term(document.kind, scope, suffix), f"{suffix}#{document.id}")]
+    }
+
+
+def _term(kind: str, scope: str, word: str) -> str:
+    return f"{kind}@{scope}#{word[:SUFFIX_LEAST]}"
+
+
+def too_many() -> InvalidQuery:
+    return InvalidQuery("search: matches too much, be more specific")
+
+
+def submissions(search: str, own: str | None) -> Matches:
+    """The people (name, e-mail) and items (title) whose words together hold every word of the search.
+
+    One round trip. Raises `InvalidQuery` when more than `MATCHES_MOST` people or items match.
+    """
+    words = words_of(search)
+    users, items = _candidates([(USER, own or EVERYBODY), (ITEM, EVERYBODY)], words)
+    whole_items = _holding_all(items, words)
+    participants: dict[str, list[str]] = {}
+    for user, text in users.texts.items():
+        rest = [word for word in words if not contains(text, word)]
+        if len(rest) < len(words) and _may_hold(items, rest):
+            participants[user] = rest
+    if users.vague and any(_lacks_only(users.vague, title, words) for title in items.texts.values()):
+        raise too_many()
+    if max(len(whole_items), len(participants)) > MATCHES_MOST:
+        raise too_many()
+    return Matches(whole_items, participants)
+
+
+def titles(items: Iterable[str]) -> dict[str, str]:
+    """The searched texts of items. One round trip."""
+    table = settings().search_table
+    rows = dynamo.batch_get({table: [_document_key(ITEM, item) for item in items]})[table]
+    return {row["id"]: row["text"] for row in rows}
+
+
+def sessions(search: str, own: str | None) -> list[Item]:
+    """`id` and `time` of the sessions whose title and asesor's name hold every word.
+
+    One round trip. Raises `InvalidQuery` when more than `SESSIONS_MOST` match.
+    """
+    words = words_of(search)
+    (found,) = _candidates([(SESSION, own or EVERYBODY)], words)
+    return [{"id": session, "time": found.times[session]} for session in _holding_all(found, words)]
+
+
+class _Candidates(NamedTuple):
+    """Documents that hold at least one word, and the words that too many documents hold."""
+
+    texts: dict[str, str]
+    times: dict[str, str]
+    vague: set[str]
+
+
+def _candidates(kinds: Iterable[tuple[str, str]], words: list[str]) -> list[_Candidates]:
+    """For each (kind, scope) the documents found by each word of two letters or more, all at once."""
+    found = [
+        (_Candidates({}, {}, {word for word in words if len(word) < SUFFIX_LEAST}), *kind) for kind in kinds
+    ]
+
+    def read(into: _Candidates, term: str, word: str) -> Callable[[], None]:
+        def run() -> None:
+            rows = dynamo.query(
+                settings().search_table,
+                "term = :term AND begins_with(entry, :word)",
+                {":term": term, ":word": word},
+                limit=CANDIDATES_MOST + 1,
+            )
+            if len(rows) > CANDIDATES_MOST:
+                into.vague.add(word)
+            else:
+                into.texts.update({row["id"]: row["text"] for row in rows})
+                into.times.update({row["id"]: row["time"] for row in rows})
+
+        return run
+
+    longer = [word for word in words if len(word) >= SUFFIX_LEAST]
+    reads = [read(into, _term(kind, scope, word), word) for into, kind, scope in found for word in longer]
+    if not reads:
+        raise too_many()
+    dynamo.at_once(*reads)
+    return [into for into, _, _ in found]
+
+
+def _holding_all(candidates: _Candidates, words: list[str]) -> set[str]:
+    if candidates.vague >= set(words):
+        raise too_many()
+    return {
+        identity for identity, text in candidates.texts.items() if all(contains(text, word) for word in words)
+    }
+
+
+def _may_hold(candidates: _Candidates, words: list[str]) -> bool:
+    """Whether some document may hold all the words; one that is known by vague words alone may."""
+    return candidates.vague >= set(words) or any(
+        all(contains(text, word) for word in words) for text in candidates.texts.values()
+    )
+
+
+def _lacks_only(vague: set[str], text: str, words: list[str]) -> bool:
+    """Whether the text holds all words but some vague ones, which then too many others could complete."""
+    lacking = {word for word in words if not contains(text, word)}
+    return bool(lacking) and lacking <= vague
+
+
+def index(kind: str, identity: str, document: Document | None) -> None:
+    """Brings the index rows of one document to what it says now; None: it is gone.
+
+    A row of its own (`doc@<kind>#<id>`) remembers every version of the document that may have left
+    rows, so that whatever is cut short is cleaned up by the next call.
+    """
+    table, key = settings().search_table, _document_key(kind, identity)
+    after = rows_of(document) if document else {}
+
+    def once() -> None:
+        known = dynamo.get(table, key, consistent=True)
+        versions = [Document(*fields) for fields in json.loads(known["versions"])] if known else []
+        before = {row_key: row for version in versions for row_key, row in rows_of(version).items()}
+        if before == after and len(versions) == (document is not None):
+            return
+        noted = {"id": identity, "text": document.text if document else ""}
+        during = json.dumps([*versions, *([document] if document else [])])
+        known = dynamo.update_from(table, key, known, noted | {"versions": during})
+        dynamo.batch_write(
+            table,
+            puts=[row for row_key, row in after.items() if before.get(row_key) != row],
+            deletes=[{"term": term, "entry": entry} for term, entry in before.keys() - after.keys()],
+        )
+        settled = json.dumps([document] if document else [])
+        dynamo.update_from(table, key, known, {"versions": settled})
+
+    dynamo.unless_lost(once)
+
+
+def _document_key(kind: str, identity: str) -> dynamo.Key:
+    return {"term": f"doc@{kind}#{identity}", "entry": "doc"}

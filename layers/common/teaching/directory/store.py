@@ -1,0 +1,71 @@
+"""Users and material items in DynamoDB: what came in, and what the search knows of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from teaching import dynamo, jsons
+from teaching.directory import search
+from teaching.directory.search import EVERYBODY, Document, normalised
+from teaching.dynamo import Item
+from teaching.intake.records import ItemRecord, UserRecord
+from teaching.settings import settings
+
+
+def save_user(record: UserRecord) -> None:
+    """Takes a record in. A user has no `updated_at` but their profile's: an older profile changes nothing."""
+    profile = record.participant_profile
+
+    def once() -> None:
+        stored = dynamo.get(settings().users_table, {"id": record.id}, consistent=True)
+        if stored and profile and profile.updated_at < stored.get("source_updated_at", ""):
+            return
+        changes = {
+            "name": record.name,
+            "email": record.email,
+            "role": record.role,
+            "profile": jsons.dumps(record.profile),
+            "participant_profile": jsons.dumps(profile and profile.model_dump()),
+            "asesor_id": profile and profile.asesor_id,
+            "source_updated_at": profile.updated_at if profile else (stored or {}).get("source_updated_at"),
+        }
+        _write_if_new(settings().users_table, record.id, stored, changes)
+
+    dynamo.unless_lost(once)
+
+
+def save_item(record: ItemRecord) -> None:
+    """Takes a record in; one that is older than what is stored changes nothing."""
+
+    def once() -> None:
+        stored = dynamo.get(settings().items_table, {"id": record.id}, consistent=True)
+        if stored and record.updated_at <= stored["updated_at"]:
+            return
+        changes = record.model_dump(exclude={"id", "data"}) | {"data": jsons.dumps(record.data)}
+        _write_if_new(settings().items_table, record.id, stored, changes)
+
+    dynamo.unless_lost(once)
+
+
+def _write_if_new(table: str, identity: str, stored: Item | None, changes: Mapping[str, Any]) -> None:
+    """A write that changes nothing would only wake the projections."""
+    if stored is None or any(stored.get(name) != value for name, value in changes.items()):
+        dynamo.update_from(table, {"id": identity}, stored, changes)
+
+
+def index_user(user: str) -> None:
+    row = dynamo.get(settings().users_table, {"id": user}, consistent=True)
+    search.index(search.USER, user, user_document(row) if row else None)
+
+
+def index_item(item: str) -> None:
+    row = dynamo.get(settings().items_table, {"id": item}, consistent=True)
+    search.index(search.ITEM, item, item_document(row) if row else None)
+
+
+def user_document(row: Mapping[str, Any]) -> Document:
+    scopes = (EVERYBODY, *filter(None, [row.get("asesor_id")]))
+    return Document(search.USER, row["id"], normalised(f"{row['name']} {row['email']}"), scopes)
+
+
+def item_document(row: Mapping[str, Any]) -> Document:
+    return Document(search.ITEM, row["id"], normalised(row["title"]), (EVERYBODY,))

@@ -1,0 +1,292 @@
+"""The rules of submissions and grades: pure, the clock given (contract, "Submissions").
+
+A submission goes `in_progress` -> `submitted` -> `graded`, and may be graded again.
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from teaching import jsons
+from teaching.directory.people import (
+    ItemSummary,
+    Json,
+    MaterialItem,
+    Participant,
+    Person,
+    item_copy,
+    person_copy,
+    unknown_person,
+)
+from teaching.errors import CannotBeGraded
+from teaching.http.fields import Note, Score, Strict, Uuid
+from teaching.http.pages import PageQuery
+from teaching.intake.records import SubmissionRecord
+from teaching.tally.store import Counted
+from teaching.tally.tree import Entry, Sum
+
+HISTORY_MOST = 300_000
+"""Characters of earlier grades that one submission keeps; an item of DynamoDB ends at 400 KB."""
+
+
+class Status(StrEnum):
+    IN_PROGRESS = "in_progress"
+    SUBMITTED = "submitted"
+    GRADED = "graded"
+
+
+GRADABLE = {Status.SUBMITTED, Status.GRADED}
+
+
+class SubmissionQuery(PageQuery):
+    """The filters of "Get Submissions List"; together they mean AND."""
+
+    material_item_id: Uuid | None = None
+    status: Status | None = None
+    course_id: Uuid | None = None
+
+
+class Grade(Strict):
+    """The body of "Grade Submission". Feedback that is not given stays as it is; null takes it away."""
+
+    score: Score
+    feedback: Note | None = None
+
+
+class SubmissionRow(TypedDict):
+    id: str
+    submitted_at: str | None
+    graded_at: str | None
+    graded_by: Person | None
+    score: Decimal | None
+    status: Status
+    user: Person
+    item: ItemSummary
+
+
+class GradedSubmission(TypedDict):
+    id: str
+    user_id: str
+    item_id: str
+    score: Decimal | None
+    response_snapshot: Json
+    status: Status
+    feedback: str | None
+    graded_at: str | None
+    graded_by: Person | None
+    submitted_at: str | None
+    updated_at: str
+    course_id: str
+
+
+class SubmissionDetails(GradedSubmission):
+    user: Participant
+    item: MaterialItem
+
+
+class SubmissionTotal(TypedDict):
+    total: int
+    pending: int
+    graded: int
+
+
+class Statistics(TypedDict):
+    submission_total: SubmissionTotal
+    average_score: Decimal
+
+
+def row(stored: Mapping[str, Any]) -> SubmissionRow:
+    """From a row of the table or of one of its indexes."""
+    return {
+        "id": stored["id"],
+        "submitted_at": stored.get("submitted_at"),
+        "graded_at": stored.get("graded_at"),
+        "graded_by": _parsed(stored.get("graded_by")),
+        "score": stored.get("score"),
+        "status": Status(stored["status"]),
+        "user": json.loads(stored["user"]),
+        "item": json.loads(stored["item"]),
+    }
+
+
+def graded_submission(stored: Mapping[str, Any]) -> GradedSubmission:
+    return {
+        "id": stored["id"],
+        "user_id": stored["user_id"],
+        "item_id": stored["item_id"],
+        "score": stored.get("score"),
+        "response_snapshot": json.loads(stored["response_snapshot"]),
+        "status": Status(stored["status"]),
+        "feedback": stored.get("feedback"),
+        "graded_at": stored.get("graded_at"),
+        "graded_by": _parsed(stored.get("graded_by")),
+        "submitted_at": stored.get("submitted_at"),
+        "updated_at": stored["updated_at"],
+        "course_id": stored["course_id"],
+    }
+
+
+def _parsed(copy: str | None) -> Json:
+    return copy and json.loads(copy)
+
+
+def grading(
+    stored: Mapping[str, Any], grade: Grade, grader: str, grader_copy: str, now: str
+) -> dict[str, Any]:
+    """What grading changes in the row; the grade that it replaces joins `earlier_grades`.
+
+    Raises `CannotBeGraded`.
+    """
+    if stored["status"] not in GRADABLE:
+        raise CannotBeGraded(f"it is {stored['status']}, not handed in yet")
+    changes = {
+        "status": Status.GRADED.value,
+        "score": grade.score,
+        "graded_at": now,
+        "graded_by": grader_copy,
+        "grader_id": grader,
+        "graded_here": True,
+        "updated_at": now,
+    }
+    if "feedback" in grade.model_fields_set:
+        changes["feedback"] = grade.feedback
+    changes["earlier_grades"] = history = with_present_grade(stored)
+    if sum(map(len, history or ())) > HISTORY_MOST:
+        raise CannotBeGraded("its history of earlier grades is full")
+    return changes | keys({**stored, **changes})
+
+
+def with_present_grade(stored: Mapping[str, Any]) -> list[str] | None:
+    """The earlier grades and the present one, oldest first, each as JSON text; None when there is none."""
+    history: list[str] = stored.get("earlier_grades", [])
+    if stored.get("score") is None:
+        return history or None
+    grade = {
+        "score": str(stored["score"]),
+        "feedback": stored.get("feedback"),
+        "graded_at": stored.get("graded_at"),
+        "graded_by": _parsed(stored.get("graded_by")),
+        "submitted_at": stored.get("submitted_at"),
+    }
+    return [*history, jsons.dumps(grade)]
+
+
+def arrival(stored: Mapping[str, Any] | None, record: SubmissionRecord) -> dict[str, Any] | None:
+    """What a record that came in changes in the row; None when the row already holds something as new.
+
+    Age is judged by the source's own clock. A grade given here stays, unless the record is a newer
+    hand-in; then that grade joins `earlier_grades`.
+    """
+    if stored and record.updated_at <= stored["source_updated_at"]:
+        return None
+    changes = record.model_dump(exclude={"graded_by", "response_snapshot", "id"}) | {
+        "response_snapshot": jsons.dumps(record.response_snapshot),
+        "grader_id": record.graded_by,
+        "source_updated_at": record.updated_at,
+    }
+    if stored and stored.get("graded_here"):
+        if (record.submitted_at or "") > (stored["submitted_at"] or ""):
+            changes |= {"graded_here": None, "earlier_grades": with_present_grade(stored)}
+        else:
+            changes |= {
+                name: stored.get(name) for name in ("status", "score", "feedback", "graded_at", "grader_id")
+            }
+            changes |= {"submitted_at": stored["submitted_at"]}
+            changes |= {"updated_at": max(stored["updated_at"], record.updated_at)}
+    return changes
+
+
+def derived(
+    row: Mapping[str, Any],
+    participant: Mapping[str, Any] | None,
+    item: Mapping[str, Any] | None,
+    grader: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """What a row carries of others (rows of their tables, None where not there yet), and its index keys."""
+    carried = {
+        "user": participant and person_copy(participant),
+        "asesor_id": participant and participant.get("asesor_id"),
+        "item": item and item_copy(item),
+        "waiting_for": None if participant and item else row["item_id"] if participant else row["user_id"],
+        "graded_by": None,
+    }
+    if row.get("grader_id"):
+        carried["graded_by"] = person_copy(grader) if grader else unknown_person(row["grader_id"])
+    return carried | keys({**row, **carried})
+
+
+def keys(stored: Mapping[str, Any]) -> dict[str, str | None]:
+    """The index keys of a row; one that waits for its participant or item has none and is in no list."""
+    if stored.get("waiting_for"):
+        return dict.fromkeys(("order_key", "asesor_course", "asesor_item"))
+    asesor = stored.get("asesor_id")
+    return {
+        "order_key": f"{stored['status']}#{listed_at(stored)}#{stored['id']}",
+        "asesor_course": asesor and f"{asesor}#{stored['course_id']}",
+        "asesor_item": asesor and f"{asesor}#{stored['item_id']}",
+    }
+
+
+def listed_at(stored: Mapping[str, Any]) -> str:
+    """The time by which lists are ordered: of handing in, of beginning while in progress."""
+    handed_in = None if stored["status"] == Status.IN_PROGRESS else stored.get("submitted_at")
+    return str(handed_in or stored["created_at"])
+
+
+def list_name(asesor: str | None, course: str | None, item: str | None) -> str:
+    """The list of all submissions that meet the given ones of the three filters."""
+    filters = {"asesor": asesor, "course": course, "item": item}
+    return "#".join(["submissions", *(f"{name}#{value}" for name, value in filters.items() if value)])
+
+
+def participant_list(participant: str) -> str:
+    return f"submissions#participant#{participant}"
+
+
+class Tags(TypedDict):
+    """What a search filters a participant's own short list by."""
+
+    asesor: str
+    course: str
+    item: str
+
+
+def tags(entry: Entry) -> Tags:
+    asesor, course, item = entry.tags
+    return {"asesor": asesor, "course": course, "item": item}
+
+
+def counted(stored: Mapping[str, Any]) -> Counted | None:
+    """The lists that a row is counted in, and as what; None for one that is in no list."""
+    if not stored.get("order_key"):
+        return None
+    asesor, course, item = stored.get("asesor_id"), stored["course_id"], stored["item_id"]
+    lists = [
+        list_name(whose, which_course, which_item)
+        for whose in ([None, asesor] if asesor else [None])
+        for which_course in (None, course)
+        for which_item in (None, item)
+    ]
+    graded = stored["status"] == Status.GRADED
+    entry = Entry(
+        listed_at(stored),
+        stored["id"],
+        stored["status"],
+        Decimal(stored["score"]) if graded else Decimal(0),
+        (asesor or "", course, item),
+    )
+    return Counted((*lists, participant_list(stored["user_id"])), entry)
+
+
+def statistics(submissions: Sum) -> Statistics:
+    """`total` is `pending` + `graded`; what is in progress is not counted (contract, "Submissions")."""
+    pending, graded = submissions.of(Status.SUBMITTED), submissions.of(Status.GRADED)
+    average = submissions.scores / graded if graded else Decimal(0)
+    return {
+        "submission_total": {"total": pending + graded, "pending": pending, "graded": graded},
+        "average_score": average.quantize(Decimal("0.01"), ROUND_HALF_UP),
+    }

@@ -1,0 +1,280 @@
+"""Submissions in DynamoDB: their access patterns, each with its index, order and cost.
+
+Costs are sequential round trips of requests that succeed at first; every function may raise
+`Unavailable`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from teaching import clock, dynamo
+from teaching.directory import people, search
+from teaching.dynamo import Item
+from teaching.errors import SubmissionNotFound
+from teaching.grading import rules
+from teaching.grading.rules import (
+    Grade,
+    GradedSubmission,
+    Statistics,
+    Status,
+    SubmissionDetails,
+    SubmissionQuery,
+    SubmissionRow,
+)
+from teaching.http.auth import Caller
+from teaching.http.pages import Page
+from teaching.intake.records import SubmissionRecord
+from teaching.settings import settings
+from teaching.tally import store as tally
+from teaching.tally.store import Counted
+from teaching.tally.tree import Entry
+
+KIND = "submission"
+
+
+def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
+    """Newest first, by the time of handing in, or of beginning while in progress; ties by id.
+
+    The first page is one round trip, any other at most four, a search at most five.
+    """
+    if query.search:
+        return _search(caller.own, query, query.search)
+    if query.page == 1 and not (query.course_id and query.material_item_id):
+        return _first_page(caller.own, query)
+    return _page_at(caller.own, query)
+
+
+def statistics(caller: Caller) -> Statistics:
+    """One round trip, however many submissions there are."""
+    return rules.statistics(tally.totals(rules.list_name(caller.own, None, None)))
+
+
+def details(caller: Caller, submission: str) -> SubmissionDetails:
+    """Two round trips. Raises `SubmissionNotFound`, also for one that is not the caller's to see."""
+    stored = _visible(caller, dynamo.get(settings().submissions_table, {"id": submission}, consistent=True))
+    found = dynamo.batch_get(
+        {
+            settings().users_table: [{"id": stored["user_id"]}],
+            settings().items_table: [{"id": stored["item_id"]}],
+        }
+    )
+    (user,), (item,) = found[settings().users_table], found[settings().items_table]
+    return {
+        **rules.graded_submission(stored),
+        "user": people.participant(user),
+        "item": people.material_item(item),
+    }
+
+
+def grade(caller: Caller, submission: str, given: Grade) -> GradedSubmission:
+    """Two round trips, one of them the single conditional write.
+
+    Raises `SubmissionNotFound`, `CannotBeGraded`; `Unavailable` when others keep changing the row.
+    """
+    table, users = settings().submissions_table, settings().users_table
+
+    def once() -> Item:
+        found = dynamo.batch_get({table: [{"id": submission}], users: [{"id": caller.id}]}, consistent=True)
+        stored = _visible(caller, next(iter(found[table]), None))
+        grader = next(map(people.person_copy, found[users]), people.unknown_person(caller.id))
+        changes = rules.grading(stored, given, caller.id, grader, clock.now())
+        return dynamo.update_from(table, {"id": submission}, stored, changes)
+
+    return rules.graded_submission(dynamo.unless_lost(once))
+
+
+def _visible(caller: Caller, stored: Item | None) -> Item:
+    if not stored or not stored.get("order_key") or caller.own not in (None, stored.get("asesor_id")):
+        raise SubmissionNotFound()
+    return stored
+
+
+def _first_page(own: str | None, query: SubmissionQuery) -> Page[SubmissionRow]:
+    """The totals and the newest rows of each status, at once."""
+    statuses = [query.status] if query.status else list(Status)
+    name = rules.list_name(own, query.course_id, query.material_item_id)
+    totals, runs = dynamo.both(
+        lambda: tally.totals(name),
+        lambda: dynamo.at_once(
+            *[partial(_run, own, query, status, "~", query.per_page) for status in statuses]
+        ),
+    )
+    total = sum(
+        len(run) if len(run) < query.per_page else max(len(run), totals.of(status))
+        for status, run in zip(statuses, runs, strict=True)
+    )
+    rows = sorted((row for run in runs for row in run), key=_order, reverse=True)
+    return Page([rules.row(row) for row in rows[: query.per_page]], total, query)
+
+
+def _page_at(own: str | None, query: SubmissionQuery) -> Page[SubmissionRow]:
+    """The tree tells the rows' keys, the index holds the rows.
+
+    One status is contiguous in its index, so its page needs only the key of the first row.
+    """
+    name = rules.list_name(own, query.course_id, query.material_item_id)
+    contiguous = query.status and not (query.course_id and query.material_item_id)
+    window = tally.rows_at([name], query.status, query.offset, 1 if contiguous else query.per_page)
+    entries = [found.entry for found in window.rows]
+    if contiguous and query.status and entries:
+        rows = _run(own, query, query.status, f"{entries[0].time}#{entries[0].id}", query.per_page)
+    else:
+        rows = _rows_of(own, query, entries)
+    return Page(
+        [rules.row(row) for row in rows], max(window.total, query.offset + len(rows) if rows else 0), query
+    )
+
+
+def _rows_of(own: str | None, query: SubmissionQuery, entries: Sequence[Entry]) -> list[Item]:
+    """The rows of the entries, read at once as one range of the index for each status."""
+    by_status = sorted(entries, key=lambda entry: entry.status)
+    ranges = []
+    for status, group in groupby(by_status, key=lambda entry: entry.status):
+        times = sorted(f"{entry.time}#{entry.id}" for entry in group)
+        ranges.append((Status(status), times[0], times[-1]))
+    if not ranges:
+        return []
+    wanted = {entry.id for entry in entries}
+    runs = dynamo.at_once(*[_range(own, query, *between) for between in ranges])
+    return sorted((row for run in runs for row in run if row["id"] in wanted), key=_order, reverse=True)
+
+
+def _range(
+    own: str | None, query: SubmissionQuery, status: Status, low: str, high: str
+) -> Callable[[], list[Item]]:
+    index, key, value = _index(own, query, status)
+    return lambda: dynamo.query(
+        settings().submissions_table,
+        f"#{key} = :value AND order_key BETWEEN :low AND :high",
+        {":value": value, ":low": f"{status}#{low}", ":high": f"{status}#{high}"},
+        index=index,
+        newest_first=True,
+    )
+
+
+def _run(own: str | None, query: SubmissionQuery, status: Status, newest: str, limit: int) -> list[Item]:
+    """Rows of one status, newest first, from `newest` (`time#id`; "~" for the very newest) on."""
+    index, key, value = _index(own, query, status)
+    return dynamo.query(
+        settings().submissions_table,
+        f"#{key} = :value AND order_key BETWEEN :low AND :high",
+        {":value": value, ":low": f"{status}#", ":high": f"{status}#{newest}"},
+        index=index,
+        limit=limit,
+        newest_first=True,
+    )
+
+
+def _index(own: str | None, query: SubmissionQuery, status: Status) -> tuple[str, str, str]:
+    """The index that holds the list (or, for item and course together, the item's), its key and value."""
+    course, item = query.course_id, query.material_item_id
+    if own and item:
+        return "by_asesor_item", "asesor_item", f"{own}#{item}"
+    if own and course:
+        return "by_asesor_course", "asesor_course", f"{own}#{course}"
+    if own:
+        return "by_asesor", "asesor_id", own
+    if item:
+        return "by_item", "item_id", item
+    if course:
+        return "by_course", "course_id", course
+    return "by_status", "status", status
+
+
+def _order(row: Mapping[str, Any]) -> str:
+    """`time#id`, out of `status#time#id`."""
+    return str(row["order_key"]).partition("#")[2]
+
+
+def _search(own: str | None, query: SubmissionQuery, text: str) -> Page[SubmissionRow]:
+    """The lists of the items that match, merged with the submissions of the people who match.
+
+    A participant's own list is short and read whole, so that it can be filtered here. Raises
+    `InvalidQuery` when too many people or items match.
+    """
+    matches = search.submissions(text, own)
+    wanted_item = query.material_item_id
+    items = [item for item in matches.items if wanted_item in (None, item)]
+    entries = tally.entries([rules.participant_list(participant) for participant in matches.participants])
+    found = []
+    for participant, words in matches.participants.items():
+        for entry in entries[rules.participant_list(participant)]:
+            tags = rules.tags(entry)
+            if (
+                own in (None, tags["asesor"])
+                and query.course_id in (None, tags["course"])
+                and wanted_item in (None, tags["item"])
+                and tags["item"] not in items
+            ):
+                found.append((entry, tags["item"], words))
+    titles = search.titles({item for _, item, words in found if words})
+    extra = [
+        entry
+        for entry, item, words in found
+        if all(search.contains(titles.get(item, ""), word) for word in words)
+    ]
+    trees = [rules.list_name(own, query.course_id, item) for item in items]
+    window = tally.rows_at(trees, query.status, query.offset, query.per_page, extra)
+    table = settings().submissions_table
+    read = dynamo.batch_get({table: [{"id": row.entry.id} for row in window.rows]})[table]
+    rows = sorted((row for row in read if row.get("order_key")), key=_order, reverse=True)
+    return Page([rules.row(row) for row in rows], window.total, query)
+
+
+def counted(submissions: Sequence[str]) -> dict[str, Counted]:
+    """What submissions (`submission#<id>`) count as now, read consistently. One round trip."""
+    table = settings().submissions_table
+    keys = [{"id": submission.removeprefix(f"{KIND}#")} for submission in submissions]
+    found = dynamo.batch_get({table: keys}, consistent=True)[table]
+    return {f"{KIND}#{row['id']}": as_counted for row in found if (as_counted := rules.counted(row))}
+
+
+def save(record: SubmissionRecord) -> None:
+    """Takes a record in; one that is older than what is stored changes nothing."""
+
+    def once() -> Mapping[str, Any]:
+        stored = dynamo.get(settings().submissions_table, {"id": record.id}, consistent=True)
+        changes = rules.arrival(stored, record)
+        if changes is None:
+            return {}
+        changes |= _derived({**(stored or {}), "id": record.id, **changes})
+        return dynamo.update_from(settings().submissions_table, {"id": record.id}, stored, changes)
+
+    if dynamo.unless_lost(once).get("waiting_for"):
+        refresh(record.id)
+
+
+def refresh(submission: str) -> None:
+    """Brings what a submission carries of its participant, item and grader up to date."""
+
+    def once() -> None:
+        stored = dynamo.get(settings().submissions_table, {"id": submission}, consistent=True)
+        fresh = _derived(stored) if stored else {}
+        if stored and any(stored.get(name) != value for name, value in fresh.items()):
+            dynamo.update_from(settings().submissions_table, {"id": submission}, stored, fresh)
+
+    dynamo.unless_lost(once)
+
+
+def _derived(row: Mapping[str, Any]) -> dict[str, Any]:
+    users, items = settings().users_table, settings().items_table
+    people_ids = {row["user_id"], row.get("grader_id")} - {None}
+    found = dynamo.batch_get(
+        {users: [{"id": person} for person in people_ids], items: [{"id": row["item_id"]}]}, consistent=True
+    )
+    by_id = {user["id"]: user for user in found[users]}
+    item = next(iter(found[items]), None)
+    return rules.derived(row, by_id.get(row["user_id"]), item, by_id.get(row.get("grader_id")))
+
+
+def ids_that_carry(kind: str, identity: str) -> Iterator[str]:
+    """The submissions that carry a copy of a user or an item, or wait for one."""
+    table = settings().submissions_table
+    indexes = (
+        {"by_participant": "user_id", "by_grader": "grader_id"} if kind == "user" else {"by_item": "item_id"}
+    ) | {"by_waiting": "waiting_for"}
+    for index, key in indexes.items():
+        for row in dynamo.each(table, f"#{key} = :value", {":value": identity}, index=index):
+            yield row["id"]

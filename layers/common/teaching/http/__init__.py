@@ -1,0 +1,1 @@
+"""Requests and answers: everything between API Gateway and a function's own few lines."""

@@ -1,0 +1,151 @@
+"""The decorator that every function behind the API uses.
+
+In this order: token, role, id in the path, query, body, the function's own lines, envelope. What
+goes wrong on the way becomes the answer that `errors` draws. Nothing is kept from one request to
+the next, so a handler may run in several threads at once.
+"""
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ValidationError
+
+from teaching import jsons
+from teaching.errors import (
+    ApiError,
+    BodyTooLarge,
+    Forbidden,
+    InvalidBody,
+    InvalidQuery,
+    NotFound,
+    Unavailable,
+)
+from teaching.http import envelope
+from teaching.http.auth import Role, caller_of
+from teaching.http.envelope import Answer, Redirect
+from teaching.http.fields import details, is_uuid
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+BODY_BYTES = 64 * 1024
+
+Event = Mapping[str, Any]
+
+
+@cache
+def logger() -> "Logger":
+    """Imported when there is something to say: it would cost every cold start some 100 ms."""
+    from aws_lambda_powertools import Logger
+
+    return Logger()
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A function behind the API: called by Lambda, and read by the generator of docs/openapi.yaml."""
+
+    function: Callable[..., Any]
+    roles: Collection[Role]
+    missing: type[NotFound] | None
+    query: type[BaseModel] | None
+    body: type[BaseModel] | None
+    enveloped: Callable[[Any, str], dict[str, Any]]
+    message: str
+    errors: Collection[type[ApiError]]
+
+    def __call__(self, event: Event, context: object) -> Answer:
+        try:
+            return self._answer(event)
+        except ApiError as error:
+            if isinstance(error, Unavailable):
+                logger().warning("service unavailable", extra=_request(event), exc_info=True)
+            return envelope.failure(error)
+        except Exception:
+            logger().exception("unhandled fault", extra=_request(event))
+            return envelope.fault()
+
+    def _answer(self, event: Event) -> Answer:
+        caller = caller_of(event.get("headers") or {})
+        if caller.role not in self.roles:
+            raise Forbidden()
+        arguments: list[Any] = [caller]
+        if self.missing:
+            arguments.append(_id_in_path(event, self.missing))
+        if self.query:
+            arguments.append(_query(event, self.query))
+        if self.body:
+            arguments.append(_body(event, self.body))
+        result = self.function(*arguments)
+        if isinstance(result, Redirect):
+            return envelope.redirect(result)
+        return envelope.answer(HTTPStatus.OK, self.enveloped(result, self.message))
+
+
+def endpoint(
+    *,
+    roles: Collection[Role],
+    missing: type[NotFound] | None = None,
+    query: type[BaseModel] | None = None,
+    body: type[BaseModel] | None = None,
+    enveloped: Callable[[Any, str], dict[str, Any]] = envelope.plain,
+    message: str = "success",
+    errors: Collection[type[ApiError]] = (),
+) -> Callable[[Callable[..., Any]], Endpoint]:
+    """Turns `function(caller, id, query, body)` into a Lambda handler; what is not declared is not passed.
+
+    `missing` says that the path ends in an id, and what a malformed one answers; `errors` are those
+    that the function's own lines may raise besides, for the API's description.
+    """
+
+    def declare(function: Callable[..., Any]) -> Endpoint:
+        return Endpoint(function, roles, missing, query, body, enveloped, message, errors)
+
+    return declare
+
+
+def _request(event: Event) -> dict[str, Any]:
+    context = event.get("requestContext") or {}
+    return {"correlation_id": context.get("requestId"), "route": event.get("routeKey")}
+
+
+def _id_in_path(event: Event, missing: type[NotFound]) -> str:
+    (identity,) = event["pathParameters"].values()
+    if not is_uuid(identity):
+        raise missing()
+    return str(identity)
+
+
+def _query(event: Event, model: type[BaseModel]) -> BaseModel:
+    given: dict[str, str] = {}
+    for name, value in parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True):
+        if name in given and name in model.model_fields:
+            raise InvalidQuery(f"{name}: must be given once")
+        given[name] = value
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise InvalidQuery(*details(error)) from None
+
+
+def _body(event: Event, model: type[BaseModel]) -> BaseModel:
+    raw = event.get("body") or ""
+    try:
+        content = b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
+        if len(content) > BODY_BYTES:
+            raise BodyTooLarge(f"at most {BODY_BYTES} bytes")
+        parsed = jsons.loads(content.decode())
+    except (Base64Error, ValueError, RecursionError):
+        raise InvalidBody("body: must be JSON") from None
+    if not isinstance(parsed, dict):
+        raise InvalidBody("body: must be a JSON object")
+    try:
+        return model.model_validate(parsed)
+    except ValidationError as error:
+        raise InvalidBody(*details(error)) from None

@@ -1,0 +1,65 @@
+"""The shapes of every answer (spec, and contract "Envelope and errors").
+
+Coachings and presences carry their pagination within `data`, submissions beside it. Both are
+promises to clients; which endpoint makes which is declared at the endpoint.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from teaching import jsons
+from teaching.errors import ApiError, Unauthorized, Unavailable
+from teaching.http.pages import Page
+
+Answer = dict[str, Any]
+"""API Gateway's own response object: `statusCode`, `headers`, `body`."""
+
+
+@dataclass(frozen=True)
+class Redirect:
+    location: str
+
+
+def plain(data: Any, message: str) -> dict[str, Any]:
+    return {"data": data, "message": message, "status": True}
+
+
+def page_within(page: Page[Any], message: str) -> dict[str, Any]:
+    return plain({"data": page.rows, "pagination": page.pagination()}, message)
+
+
+def page_beside(page: Page[Any], message: str) -> dict[str, Any]:
+    return plain(page.rows, message) | {"pagination": page.pagination()}
+
+
+def answer(status: HTTPStatus, content: Any, **headers: str) -> Answer:
+    return {
+        "statusCode": status.value,
+        "headers": {"content-type": "application/json"} | headers,
+        "body": jsons.dumps(content),
+    }
+
+
+def redirect(to: Redirect) -> Answer:
+    return {"statusCode": HTTPStatus.FOUND.value, "headers": {"location": to.location}, "body": ""}
+
+
+def failure(error: ApiError) -> Answer:
+    match error:
+        case Unauthorized():
+            headers = {"www-authenticate": "Bearer"}
+        case Unavailable():
+            headers = {"retry-after": "1"}
+        case _:
+            headers = {}
+    return answer(error.status, _failed(error.message, *error.details), **headers)
+
+
+def fault() -> Answer:
+    """The answer to a bug of ours: nothing of it shows."""
+    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, _failed("Internal server error"))
+
+
+def _failed(*errors: str) -> dict[str, Any]:
+    return {"errors": list(errors), "status": False}

@@ -1,0 +1,115 @@
+"""The types of fields that come from outside, each saying in plain words what it must be."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
+
+from teaching.clock import utc_text
+
+UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+SCORE_DIGITS = 15
+"""A JSON number of up to 15 digits survives every client's floating point unchanged."""
+
+
+def is_uuid(text: str) -> bool:
+    """Whether the text is a canonical lower-case UUID, the only form of an id."""
+    return re.fullmatch(UUID_PATTERN, text) is not None
+
+
+def must(be: str) -> PydanticCustomError:
+    return PydanticCustomError("must", "must be {be}", {"be": be})
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        raise must("valid Unicode text")
+    return value
+
+
+def _uuid(value: str) -> str:
+    if not is_uuid(value):
+        raise must("a lower-case UUID")
+    return value
+
+
+def _utc(value: str) -> str:
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None or "T" not in value:
+            raise ValueError
+        return utc_text(moment)
+    except (ValueError, OverflowError):
+        raise must("an ISO date and time with an offset or Z") from None
+
+
+def _score(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise must("a number, 0 or more")
+    score = Decimal(value)
+    if not score.is_finite() or score < 0:
+        raise must("a number, 0 or more")
+    _, digits, exponent = score.normalize().as_tuple()
+    if score.adjusted() >= SCORE_DIGITS or len(digits) > SCORE_DIGITS or int(exponent) < -SCORE_DIGITS:
+        raise must(f"a number of at most {SCORE_DIGITS} digits")
+    return abs(score)
+
+
+def _digits(value: str) -> int:
+    if not re.fullmatch("0*[1-9][0-9]{0,17}", value):
+        raise must("a whole number, 1 or more, in digits")
+    return int(value)
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Note = Annotated[Text, StringConstraints(max_length=10_000)]
+Uuid = Annotated[str, AfterValidator(_uuid)]
+Utc = Annotated[str, AfterValidator(_utc)]
+Score = Annotated[Decimal, BeforeValidator(_score)]
+CountingNumber = Annotated[int, BeforeValidator(_digits)]
+
+
+class Strict(BaseModel):
+    """Exact types and no unknown fields: `"90"`, `true` and a misspelt name are errors."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+_WORDING: dict[str, Callable[[dict[str, Any]], str]] = {
+    "missing": lambda _: "is required",
+    "extra_forbidden": lambda _: "is not a known field",
+    "string_type": lambda _: "must be text",
+    "bool_type": lambda _: "must be true or false",
+    "int_type": lambda _: "must be a whole number",
+    "list_type": lambda _: "must be a list",
+    "tuple_type": lambda _: "must be a list",
+    "dict_type": lambda _: "must be an object",
+    "model_type": lambda _: "must be an object",
+    "model_attributes_type": lambda _: "must be an object",
+    "enum": lambda context: f"must be {context['expected']}".replace("'", ""),
+    "literal_error": lambda context: f"must be {context['expected']}".replace("'", ""),
+    "string_too_long": lambda context: f"must be at most {context['max_length']} characters",
+    "string_too_short": lambda context: f"must be at least {context['min_length']} characters",
+}
+
+
+def details(error: ValidationError) -> list[str]:
+    """One line for each wrong field, never its value: `score: must be a number, 0 or more`."""
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(step) for step in fault["loc"])
+        wording = _WORDING.get(fault["type"])
+        what = wording(fault.get("ctx", {})) if wording else fault["msg"]
+        lines.append(f"{where}: {what}" if where else what)
+    return lines

@@ -1,0 +1,71 @@
+"""Pages of a list: what a client asks for, what it gets, and the arithmetic between (contract, "Values")."""
+
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
+
+from teaching.http.fields import CountingNumber, must
+
+Row = TypeVar("Row")
+
+PER_PAGE = 25
+PER_PAGE_MOST = 100
+
+
+def _search(value: str) -> str | None:
+    words = " ".join(value.split())
+    if words and not 2 <= len(words) <= 100:
+        raise must("2 to 100 characters long")
+    return words or None
+
+
+class PageQuery(BaseModel):
+    """The spec's `PaginationDto`. `limit` above 100 is served as 100; blank `search` is as if absent."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    limit: CountingNumber = PER_PAGE
+    page: CountingNumber = 1
+    search: Annotated[str | None, AfterValidator(lambda value: value and _search(value))] = Field(
+        None, description="2 to 100 characters; every word must occur inside a word of the searched text"
+    )
+
+    @property
+    def per_page(self) -> int:
+        return min(self.limit, PER_PAGE_MOST)
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * self.per_page
+
+
+class Pagination(TypedDict):
+    current_page: int
+    per_page: int
+    total_items: int
+    total_pages: int
+    next_page: int | None
+    prev_page: int | None
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """The rows of one page, and how many rows the whole list has."""
+
+    rows: list[Row]
+    total: int
+    query: PageQuery
+
+    def pagination(self) -> Pagination:
+        """A page past the end points back to the last page that has rows."""
+        page, pages = self.query.page, -(-self.total // self.query.per_page)
+        return {
+            "current_page": page,
+            "per_page": self.query.per_page,
+            "total_items": self.total,
+            "total_pages": pages,
+            "next_page": page + 1 if page < pages else None,
+            "prev_page": min(page - 1, pages) or None,
+        }

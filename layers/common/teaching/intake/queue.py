@@ -1,0 +1,101 @@
+"""Records out of the queue into their stores; the malformed go to the dead-letter queue with their reason."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import botocore.session
+from pydantic import ValidationError
+
+from teaching import dynamo, jsons
+from teaching.coaching import store as coaching
+from teaching.directory import store as directory
+from teaching.errors import Malformed
+from teaching.grading import store as grading
+from teaching.http.endpoint import logger
+from teaching.http.fields import details
+from teaching.intake.records import TYPES, ItemRecord, Record, SessionRecord, SubmissionRecord, UserRecord
+
+ORDER: tuple[type[Record], ...] = (UserRecord, ItemRecord, SessionRecord, SubmissionRecord)
+"""Any order works; this one seldom leaves a record waiting for another."""
+
+
+class _Message(NamedTuple):
+    id: str
+    body: str
+    record: Record
+
+
+def take(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Saves a batch of SQS messages, each an EventBridge event.
+
+    Answers, as ReportBatchItemFailures expects, the messages that should come again.
+    """
+    parsed: list[_Message] = []
+    failed: list[str] = []
+    for message in messages:
+        try:
+            parsed.append(_Message(message["messageId"], message["body"], record_of(message["body"])))
+        except Malformed as reason:
+            _reject(message["messageId"], message["body"], str(reason))
+    for kind in ORDER:
+        saves = [_saving(message, failed) for message in parsed if isinstance(message.record, kind)]
+        if saves:
+            dynamo.at_once(*saves)
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
+
+
+def record_of(body: str) -> Record:
+    """The record in an EventBridge event. Raises `Malformed`."""
+    try:
+        event = jsons.loads(body)
+        kind, data = event["detail-type"], event["detail"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise Malformed("not an event with detail-type and detail") from None
+    if not isinstance(kind, str) or kind not in TYPES:
+        raise Malformed(f"type: must be {', '.join(TYPES)}")
+    try:
+        return TYPES[kind].model_validate(data)
+    except ValidationError as error:
+        raise Malformed("; ".join(details(error))) from None
+
+
+def _saving(message: _Message, failed: list[str]) -> Callable[[], None]:
+    def save() -> None:
+        try:
+            _save(message.record)
+        except Exception:
+            logger().warning(
+                "a record failed and will come again", extra={"message": message.id}, exc_info=True
+            )
+            failed.append(message.id)
+
+    return save
+
+
+def _save(record: Record) -> None:
+    match record:
+        case UserRecord():
+            directory.save_user(record)
+        case ItemRecord():
+            directory.save_item(record)
+        case SessionRecord():
+            coaching.save(record)
+        case SubmissionRecord():
+            grading.save(record)
+
+
+def _reject(message: str, body: str, reason: str) -> None:
+    attributes = {
+        name: {"DataType": "String", "StringValue": value}
+        for name, value in {"reason": reason[:1000], "message_id": message}.items()
+    }
+    _queues().send_message(
+        QueueUrl=os.environ["REJECTED_RECORDS_QUEUE"], MessageBody=body, MessageAttributes=attributes
+    )
+
+
+@cache
+def _queues() -> Any:
+    return botocore.session.get_session().create_client("sqs")

@@ -1,0 +1,119 @@
+"""The records that come in: one JSON object each, `{"type": …, "data": {…}}`.
+
+Every field is strict; one that is not known, and a missing one that may not be null, make the record
+malformed. Times need an offset or Z and are kept in UTC.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from teaching.http.fields import Note, Score, Strict, Text, Utc, Uuid, must
+
+ROSTER_MOST = 5000
+
+
+def _https(value: str) -> str:
+    if not value.startswith("https://") or any(
+        character.isspace() or ord(character) < 32 for character in value
+    ):
+        raise must("an https address")
+    return value
+
+
+Name = Annotated[Text, StringConstraints(min_length=1, max_length=500)]
+Word = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
+MeetingUrl = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_https)]
+
+
+class ProfileRecord(Strict):
+    id: Uuid
+    clasification: Text | None = None
+    nik: Text | None = None
+    npwp: Text | None = None
+    last_education: Text | None = None
+    stage: Text | None = None
+    start_year: int | None = None
+    province: Text | None = None
+    street: Text | None = None
+    city: Text | None = None
+    postal_code: Text | None = None
+    source_joined: Text | None = None
+    asesor_id: Uuid | None = None
+    user_id: Uuid
+    created_at: Utc
+    updated_at: Utc
+
+
+class UserRecord(Strict):
+    id: Uuid
+    name: Name
+    email: Name
+    profile: Any = None
+    role: Literal["admin", "asesor", "participant"]
+    participant_profile: ProfileRecord | None = None
+
+
+class ItemRecord(Strict):
+    id: Uuid
+    module_id: Uuid
+    course_id: Uuid
+    title: Name
+    category: Word
+    sequence: int
+    data: Any
+    is_published: bool
+    created_at: Utc
+    updated_at: Utc
+
+
+class SessionRecord(Strict):
+    id: Uuid
+    title: Name
+    start_time: Utc
+    end_time: Utc
+    audience_type: Word
+    coaching_type: Word
+    stage: Word
+    status: Literal["scheduled", "ongoing", "completed", "cancelled"]
+    asesor_id: Uuid
+    meeting_url: MeetingUrl | None = None
+    participant_ids: Annotated[list[Uuid], Field(max_length=ROSTER_MOST)]
+    created_at: Utc
+    updated_at: Utc
+    started_at: Utc | None = None
+    ended_at: Utc | None = None
+
+
+class SubmissionRecord(Strict):
+    id: Uuid
+    user_id: Uuid
+    item_id: Uuid
+    course_id: Uuid
+    status: Literal["in_progress", "submitted", "graded"]
+    score: Score | None = None
+    response_snapshot: Any = None
+    feedback: Note | None = None
+    submitted_at: Utc | None = None
+    graded_at: Utc | None = None
+    graded_by: Uuid | None = None
+    created_at: Utc
+    updated_at: Utc
+
+    @model_validator(mode="after")
+    def _agrees_with_its_status(self) -> "SubmissionRecord":
+        if self.status != "in_progress" and self.submitted_at is None:
+            raise must("handed in at some time: submitted_at is required unless in_progress")
+        if self.status == "graded" and self.score is None:
+            raise must("scored: score is required when graded")
+        return self
+
+
+Record = UserRecord | ItemRecord | SessionRecord | SubmissionRecord
+
+TYPES: dict[str, type[Record]] = {
+    "user.saved": UserRecord,
+    "item.saved": ItemRecord,
+    "session.saved": SessionRecord,
+    "submission.saved": SubmissionRecord,
+}

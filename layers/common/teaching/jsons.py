@@ -1,0 +1,25 @@
+"""JSON as the API reads and writes it: exact numbers, compact text, no NaN."""
+
+import json
+from decimal import Decimal
+from typing import Any, NoReturn
+
+
+def loads(text: str) -> Any:
+    """Fractions as Decimal. Raises `ValueError`, also for NaN and Infinity; `RecursionError`."""
+    return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+
+
+def dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_number)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _number(value: Any) -> int | float:
+    """90 rather than 90.0 or "90"."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"JSON has no type for {type(value).__name__}")

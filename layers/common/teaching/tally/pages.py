@@ -1,0 +1,132 @@
+"""The rows at any offset of one list or of several merged ones: which nodes to read, which keys they are.
+
+A list known in part is a row of segments: ranges of keys with a count, some of them opened into
+their entries. `window` opens, one level of all lists at a time, exactly those segments that may hold
+a wanted rank, so a request reads about one node of each level, and several lists merge by the same
+descent as one.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from teaching.tally.tree import EMPTY, ROOT, Branch, Entry, Key, MissingNode, Node
+
+NodeName = tuple[str, str]
+"""(list, node)"""
+
+LOWEST: Key = ("", "")
+HIGHEST: Key = ("\U0010ffff", "")
+
+
+class _Segment(NamedTuple):
+    """The rows of one list from `low` up to and without `high`, in a node not read yet."""
+
+    low: Key
+    high: Key
+    rows: int
+    name: NodeName
+
+
+class Found(NamedTuple):
+    """One row of a page: its entry, and the list that it was found in ("" for one given as it is)."""
+
+    entry: Entry
+    list: str
+
+
+class Window(NamedTuple):
+    rows: list[Found]
+    """Newest first."""
+    total: int
+
+
+Read = Callable[[Sequence[NodeName]], Mapping[NodeName, Node]]
+"""Reads nodes, all at once; what is not there is left out."""
+
+
+def window(
+    lists: Sequence[str],
+    status: str | None,
+    offset: int,
+    limit: int,
+    read: Read,
+    extra: Iterable[Entry] = (),
+) -> Window:
+    """Rows `offset` to `offset + limit`, newest first, of the lists and the extra entries merged.
+
+    No row may be in two of them. Costs one `read` for each level of the deepest list. Raises
+    `MissingNode` where a node was read while it changed: read again.
+    """
+    opened = [Found(entry, "") for entry in extra if status in (None, entry.status)]
+    segments: list[_Segment] = []
+    roots = read([(name, ROOT) for name in lists]) if lists else {}
+    for name in lists:
+        _open(
+            roots.get((name, ROOT), EMPTY),
+            _Segment(LOWEST, HIGHEST, 0, (name, ROOT)),
+            status,
+            segments,
+            opened,
+        )
+    rows = len(opened) + sum(segment.rows for segment in segments)
+    while True:
+        ranks = _ranks(segments, opened)
+        wanted = [
+            segment
+            for segment, (least, most) in zip(segments, ranks, strict=True)
+            if least < offset + limit and most + segment.rows > offset
+        ]
+        if not wanted:
+            break
+        nodes = read([segment.name for segment in wanted])
+        for segment in wanted:
+            segments.remove(segment)
+            if segment.name not in nodes:
+                raise MissingNode(*segment.name)
+            _open(nodes[segment.name], segment, status, segments, opened)
+    opened.sort(key=lambda found: found.entry.key, reverse=True)
+    before = sum(
+        segment.rows for segment, (least, _) in zip(segments, ranks, strict=True) if least < offset + limit
+    )
+    return Window(opened[max(0, offset - before) : max(0, offset + limit - before)], rows)
+
+
+def _open(
+    node: Node, segment: _Segment, status: str | None, segments: list[_Segment], opened: list[Found]
+) -> None:
+    """Replaces a segment, already taken out, by what its node says."""
+    list_name = segment.name[0]
+    if not isinstance(node, Branch):
+        opened += [Found(entry, list_name) for entry in node.entries if status in (None, entry.status)]
+        return
+    lows = [segment.low, *(child.low for child in node.children[1:])]
+    highs = [*lows[1:], segment.high]
+    for child, low, high in zip(node.children, lows, highs, strict=True):
+        if below := child.sum.of(status):
+            segments.append(_Segment(low, high, below, (list_name, child.node)))
+
+
+def _ranks(segments: Sequence[_Segment], opened: Sequence[Found]) -> list[tuple[int, int]]:
+    """For each segment the least and the most rows that may be newer than its newest row."""
+    keys = sorted(found.entry.key for found in opened)
+    lows, from_low = _summed((segment.low, segment.rows) for segment in segments)
+    highs, from_high = _summed((segment.high, segment.rows) for segment in segments)
+    return [
+        (
+            from_low[bisect_left(lows, segment.high)] + len(keys) - bisect_left(keys, segment.high),
+            from_high[bisect_right(highs, segment.low)]
+            + len(keys)
+            - bisect_left(keys, segment.low)
+            - segment.rows,
+        )
+        for segment in segments
+    ]
+
+
+def _summed(counts: Iterable[tuple[Key, int]]) -> tuple[list[Key], list[int]]:
+    """The keys in order, and for each place the sum of the counts from there to the end."""
+    ordered = sorted(counts)
+    sums = list(accumulate((count for _, count in reversed(ordered)), initial=0))
+    return [key for key, _ in ordered], sums[::-1]

@@ -1,0 +1,174 @@
+"""One list as a counted B+ tree: pure, in memory, over nodes that somebody else loads and stores.
+
+The idea: a list (all submissions, those of one asesor, …) is a sorted set of small entries. Leaves
+hold the entries, branches hold for each child its lowest key and the sum of what is below it: rows
+by status, and the scores of the graded ones. So the root alone gives every total and average, and
+one node of each level leads to the row at any offset: with at least 80 children a node, three levels
+reach beyond a million rows, wherever in time they bunch.
+
+Nodes are immutable. `insert` and `remove` are set operations, so repeating one changes nothing. A
+node that overflows is split: evenly in the middle, but at the end where rows are appended in order,
+so that an ever-growing list has full leaves. An emptied node goes away; nothing is ever rebalanced.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, MutableMapping
+from decimal import Decimal
+from typing import NamedTuple
+
+ROOT = "root"
+LEAF_MOST = 192
+BRANCH_MOST = 160
+"""Chosen so that a full node is read with one unit (8 KB) or less."""
+
+Key = tuple[str, str]
+"""(sort text, id): the total order of a list. The sort text is a time."""
+
+
+class Entry(NamedTuple):
+    time: str
+    id: str
+    status: str
+    score: Decimal = Decimal(0)
+    """What counts towards the average: the score of a graded submission, else 0."""
+    tags: tuple[str, ...] = ()
+    """What a search within a short list filters by."""
+
+    @property
+    def key(self) -> Key:
+        return self.time, self.id
+
+
+class Sum(NamedTuple):
+    """What is below a node."""
+
+    counts: Mapping[str, int]
+    scores: Decimal
+
+    def of(self, status: str | None) -> int:
+        return sum(self.counts.values()) if status is None else self.counts.get(status, 0)
+
+
+class Leaf(NamedTuple):
+    entries: tuple[Entry, ...]
+
+
+class Child(NamedTuple):
+    low: Key
+    node: str
+    sum: Sum
+
+
+class Branch(NamedTuple):
+    children: tuple[Child, ...]
+
+
+Node = Leaf | Branch
+Nodes = MutableMapping[str, Node | None]
+"""Nodes by their name; None marks one that was removed."""
+
+EMPTY = Leaf(())
+
+
+class MissingNode(Exception):
+    """A branch names a node that is not there: it was read while it changed, or is damaged."""
+
+
+def total(node: Node) -> Sum:
+    """The sum of all that is at or below the node."""
+    counts: dict[str, int] = {}
+    scores = Decimal(0)
+    if isinstance(node, Leaf):
+        for entry in node.entries:
+            counts[entry.status] = counts.get(entry.status, 0) + 1
+            scores += entry.score
+    else:
+        for child in node.children:
+            for status, count in child.sum.counts.items():
+                counts[status] = counts.get(status, 0) + count
+            scores += child.sum.scores
+    return Sum(counts, scores)
+
+
+def child_at(branch: Branch, key: Key) -> int:
+    """Which child holds the key; the first child reaches down without end."""
+    return max(0, bisect_right(branch.children, key, key=lambda child: child.low) - 1)
+
+
+def insert(nodes: Nodes, entry: Entry, new_name: Callable[[], str]) -> None:
+    """Raises `MissingNode`."""
+    path, leaf = descend(nodes, entry.key)
+    at = bisect_left(leaf.entries, entry.key)
+    known = at < len(leaf.entries) and leaf.entries[at].key == entry.key
+    entries = (*leaf.entries[:at], entry, *leaf.entries[at + known :])
+    if entries != leaf.entries:
+        last = entries[-1] is entry and all(step.at == len(step.branch.children) - 1 for step in path)
+        _put_back(nodes, path, Leaf(entries), new_name, last)
+
+
+def remove(nodes: Nodes, key: Key, new_name: Callable[[], str]) -> None:
+    """Raises `MissingNode`."""
+    path, leaf = descend(nodes, key)
+    at = bisect_left(leaf.entries, key)
+    if at < len(leaf.entries) and leaf.entries[at].key == key:
+        _put_back(nodes, path, Leaf((*leaf.entries[:at], *leaf.entries[at + 1 :])), new_name, False)
+
+
+class Step(NamedTuple):
+    """One branch on the way to a leaf, and which of its children the way takes."""
+
+    branch: Branch
+    at: int
+
+
+def descend(nodes: Mapping[str, Node | None], key: Key) -> tuple[list[Step], Leaf]:
+    """The way to the leaf that is the key's place. Raises `MissingNode`."""
+    path: list[Step] = []
+    node: Node | None = nodes.get(ROOT) or EMPTY
+    while isinstance(node, Branch):
+        path.append(Step(node, child_at(node, key)))
+        name = node.children[path[-1].at].node
+        node = nodes.get(name)
+        if node is None:
+            raise MissingNode(name)
+    return path, node or EMPTY
+
+
+def _put_back(nodes: Nodes, path: list[Step], node: Node, new_name: Callable[[], str], last: bool) -> None:
+    """Stores the changed leaf and, up to the root, the branches whose sums change with it."""
+    for branch, at in reversed(path):
+        child = branch.children[at]
+        nodes[child.node] = None
+        siblings: list[Child] = []
+        for piece in _pieces(node, last):
+            low = _low(piece) if siblings else min(child.low, _low(piece))
+            name = new_name() if siblings else child.node
+            nodes[name] = piece
+            siblings.append(Child(low, name, total(piece)))
+        node = Branch((*branch.children[:at], *siblings, *branch.children[at + 1 :]))
+    pieces = _pieces(node, last)
+    if len(pieces) > 1:
+        below = [Child(_low(piece), new_name(), total(piece)) for piece in pieces]
+        nodes.update(zip([child.node for child in below], pieces, strict=True))
+        nodes[ROOT] = Branch(tuple(below))
+    else:
+        nodes[ROOT] = pieces[0] if pieces else EMPTY
+
+
+def _low(node: Node) -> Key:
+    return node.entries[0].key if isinstance(node, Leaf) else node.children[0].low
+
+
+def _pieces(node: Node, last: bool) -> list[Node]:
+    """The node, in two where it overflows, none where it is empty; the last of a list leaves a full one."""
+    if isinstance(node, Leaf):
+        cut = _cut(len(node.entries), LEAF_MOST, last)
+        return [Leaf(part) for part in (node.entries[:cut], node.entries[cut:]) if part]
+    cut = _cut(len(node.children), BRANCH_MOST, last)
+    return [Branch(part) for part in (node.children[:cut], node.children[cut:]) if part]
+
+
+def _cut(length: int, most: int, last: bool) -> int:
+    if length <= most:
+        return length
+    return most if last else length // 2
