@@ -1,13 +1,25 @@
 """What tests share: a store in memory with the template's tables, and the functions' environment."""
 
 import os
+import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from local import aws, template
+from local import aws, demo, start, template, tokens
 from local import store as local_store
+from local.gateway import Gateway
 from local.template import Template
+
+_KEY = "the key that the tests sign their tokens with"
+
+
+class MakeToken(Protocol):
+    """A token of the role; `subject` is the demo's person of that role unless given."""
+
+    def __call__(self, role: str, subject: str | None = None) -> str: ...
 
 
 @pytest.fixture(scope="session")
@@ -16,18 +28,29 @@ def facts() -> Template:
 
 
 @pytest.fixture(scope="session")
-def store(facts: Template) -> Iterator[str]:
-    """DynamoDB Local with every table; its address is also in the environment, for the layer."""
+def store(facts: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """DynamoDB Local with every table; its address, and that of the stand-in for the rest of AWS, are
+    in the environment with all that the template sets, for the layer to run in this process.
+    """
+    stand_in = aws.StandIn(tokens.secret(facts, _KEY), tmp_path_factory.mktemp("stand-in"))
+    gateway = Gateway(0, facts, _no_function, stand_in, {})
+    threading.Thread(target=gateway.serve_forever, args=(0.05,), daemon=True).start()
     with local_store.dynamodb() as endpoint, pytest.MonkeyPatch.context() as patch:
         local_store.create_tables(endpoint, facts)
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
-        variables = aws.environment(endpoint, stand_in="http://127.0.0.1:9")
+        variables = aws.environment(endpoint, gateway.url)
         for function in facts.functions.values():
             variables |= function.environment
         for name, value in variables.items():
             patch.setenv(name, value)
         yield endpoint
+    gateway.shutdown()
+    gateway.server_close()
+
+
+def _no_function(name: str, event: object) -> object:
+    raise AssertionError(f"{name} was called over HTTP, where only the stand-in for AWS is served: {event}")
 
 
 @pytest.fixture
@@ -35,3 +58,24 @@ def tables(store: str, facts: Template) -> str:
     """The store with every table empty."""
     local_store.empty_tables(store, facts)
     return store
+
+
+@pytest.fixture(scope="session")
+def make_token(facts: Template) -> MakeToken:
+    """Tokens for handlers that run in this process, with `store`."""
+    ids = {person.role: person.id for person in demo.PEOPLE}
+
+    def make(role: str, subject: str | None = None) -> str:
+        return tokens.token(facts, _KEY, role, subject or ids[role])
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def system(facts: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[start.System]:
+    """The whole system over HTTP with real processes and streams, on a store of its own."""
+    folder: Path = tmp_path_factory.mktemp("system")
+    with local_store.dynamodb() as endpoint:
+        local_store.create_tables(endpoint, facts)
+        with start.serve(facts, endpoint, folder, checkpoints=False) as running:
+            yield running

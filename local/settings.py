@@ -1,0 +1,28 @@
+"""What `make` is told: PORT, STORE and DATA_DIR."""
+
+import os
+from pathlib import Path
+
+
+class SettingsError(Exception):
+    """A setting makes no sense; the message is for the person at the terminal."""
+
+
+def data_dir() -> Path:
+    return Path(os.environ.get("DATA_DIR") or ".data")
+
+
+def port() -> int:
+    """Raises `SettingsError`."""
+    text = os.environ.get("PORT") or "3000"
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise SettingsError(f"PORT must be 1 to 65535, not {text}")
+    return int(text)
+
+
+def in_memory() -> bool:
+    """Raises `SettingsError`."""
+    text = os.environ.get("STORE") or "disk"
+    if text not in ("disk", "memory"):
+        raise SettingsError(f"STORE must be disk or memory, not {text}")
+    return text == "memory"

@@ -1,0 +1,209 @@
+"""`make start`: the whole system on this machine, without AWS, Docker or an account."""
+
+import fcntl
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from local import aws, demo, settings, store, template, tokens
+from local.functions import Functions
+from local.gateway import Gateway
+from local.load import progress_bar
+from local.records import Intake
+from local.schedule import Scheduler
+from local.streams import Streams
+from local.template import Template
+
+_BATCH = 100
+_AT_ONCE = 2
+_LONGEST_DRAIN = 600
+
+
+class StartError(Exception):
+    """The server can't start; the message is for the person at the terminal."""
+
+
+@dataclass(frozen=True)
+class System:
+    """The running parts. `drain` waits until the streams have been applied."""
+
+    url: str
+    functions: Functions
+    intake: Intake
+    streams: Streams
+
+    def drain(self) -> None:
+        self.streams.drain(_LONGEST_DRAIN)
+
+
+@contextmanager
+def serve(
+    facts: Template,
+    endpoint: str,
+    folder: Path,
+    *,
+    port: int = 0,
+    checkpoints: bool = True,
+    access_log: Callable[[str], None] | None = None,
+) -> Iterator[System]:
+    """Everything but the store and the schedules, on a free port unless one is given.
+
+    `folder` keeps the token key, logs, rejected records and failed changes, and, for a store on
+    disk, the streams' checkpoints. Raises `StartError` if the port is in use.
+    """
+    with ExitStack() as stack:
+        stand_in = aws.StandIn(tokens.secret(facts, tokens.token_key(folder)), folder)
+
+        def invoke(name: str, event: Any) -> Any:
+            return functions.invoke(name, event)
+
+        def take(body: str) -> dict[str, Any]:
+            return intake.accept(body.split("\n")) | {"kept_in": str(folder / "RejectedRecords.jsonl")}
+
+        def drain(_: str) -> dict[str, bool]:
+            try:
+                system.drain()
+            except TimeoutError:
+                return {"drained": False}
+            return {"drained": True}
+
+        intake = Intake(facts.queues[0], invoke, stand_in)
+        try:
+            gateway = Gateway(port, facts, invoke, stand_in, {"records": take, "drain": drain}, access_log)
+        except OSError as error:
+            raise StartError(
+                f"port {port} is in use or not allowed ({error.strerror}); try PORT=3001"
+            ) from None
+        stack.callback(gateway.server_close)
+        functions = Functions(
+            facts, aws.environment(endpoint, gateway.url), log=stack.enter_context(_log(folder, "functions"))
+        )
+        stack.callback(functions.close)
+        threading.Thread(target=gateway.serve_forever, args=(0.1,), daemon=True).start()
+        stack.callback(gateway.shutdown)
+        streams = Streams(
+            facts.streams,
+            endpoint,
+            invoke,
+            folder=folder / "streams" if checkpoints else None,
+            failed=folder / "FailedChanges.jsonl",
+        )
+        system = System(gateway.url, functions, intake, streams)
+        streams.start()
+        stack.callback(streams.stop)
+        yield system
+
+
+@contextmanager
+def _log(folder: Path, name: str) -> Iterator[IO[bytes]]:
+    logs = folder / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / f"{name}.log").open("ab") as log:
+        yield log
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """The folder for this process alone; the kernel lets go of it however the process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(f"another server is using {folder}; stop it or set DATA_DIR") from None
+        yield
+
+
+def load_demo(system: System) -> None:
+    """The demo's records, the way that `make load` sends them."""
+    lines = [json.dumps(record) for record in demo.records()]
+    batches = [lines[start : start + _BATCH] for start in range(0, len(lines), _BATCH)]
+    with progress_bar("records") as progress, ThreadPoolExecutor(_AT_ONCE) as pool:
+        task = progress.add_task("Loading the demo", total=len(lines))
+        try:
+            for batch, result in zip(batches, pool.map(system.intake.accept, batches), strict=True):
+                progress.update(task, advance=len(batch))
+                for row in result["rejected"][:1]:
+                    _say(f"{len(result['rejected'])} demo records rejected, the first: {row['reason']}")
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def run(stack: ExitStack) -> None:
+    """Starts everything, in an order that fails early, and says when it answers."""
+    facts = template.read()
+    folder, port, in_memory = settings.data_dir(), settings.port(), settings.in_memory()
+    stack.enter_context(_locked(folder))
+    _say("Starting the store" + (" (moto, in memory)" if in_memory else f" (DynamoDB Local, in {folder})"))
+    log = stack.enter_context(_log(folder, "store"))
+    served = store.moto(log=log) if in_memory else store.dynamodb(folder / "dynamodb", log=log)
+    endpoint = stack.enter_context(served)
+    store.create_tables(endpoint, facts)
+    access_log = _say if sys.stderr.isatty() else None
+    system = stack.enter_context(
+        serve(facts, endpoint, folder, port=port, checkpoints=not in_memory, access_log=access_log)
+    )
+    loaded = folder / "demo-loaded"
+    if in_memory or not loaded.exists():
+        load_demo(system)
+        if not in_memory:
+            loaded.touch()
+    system.drain()
+    _say_ready(facts, folder, system.url)
+    scheduler = Scheduler(facts.schedules, system.functions.invoke)
+    scheduler.start()
+    stack.callback(scheduler.stop)
+
+
+def _say_ready(facts: Template, folder: Path, url: str) -> None:
+    key = tokens.token_key(folder)
+    made = {person.role: tokens.token(facts, key, person.role, person.id) for person in demo.PEOPLE}
+    lines = [f"Ready: {url}", f"  reference: {url}/docs   logs: {folder / 'logs'}   stop: Ctrl-C", ""]
+    for person in demo.PEOPLE:
+        lines += [
+            f"{person.name}, {person.role} ({person.id}), token for {tokens.HOURS} hours:",
+            made[person.role],
+            "",
+        ]
+    bearer = f"-H 'Authorization: Bearer {made['asesor']}'"
+    lines += [
+        "Try:",
+        f"curl -s '{url}/api/teaching/coachings?limit=3' {bearer}",
+        f"curl -s '{url}/api/teaching/submissions/statistics' {bearer}",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with ExitStack() as stack:
+            try:
+                run(stack)
+                threading.Event().wait()
+            finally:
+                # Ending takes a moment; a second Ctrl-C must not cut it short.
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    signal.signal(number, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        _say("Stopped")
+        return 0
+    except (StartError, store.StoreError, settings.SettingsError) as error:
+        _say(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

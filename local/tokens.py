@@ -1,0 +1,91 @@
+"""Tokens for this machine: `make token ROLE=asesor [SUB=<uuid>]` prints one, valid for 12 hours.
+
+The key is made on first use in `DATA_DIR/token-key`, readable by its owner only, and is what the
+local server answers for the secret that the template names.
+"""
+
+import json
+import os
+import secrets
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import jwt
+
+from local import template
+from local.demo import PEOPLE
+from local.settings import data_dir
+from local.template import Template
+
+HOURS = 12
+
+_NAMES = ("TOKEN_SECRET_NAME", "TOKEN_ISSUER", "TOKEN_AUDIENCE")
+
+
+def token_key(folder: Path) -> str:
+    """The key kept in the folder; made if there is none, by whoever comes first."""
+    path = folder / "token-key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        # Readable by its owner only, and whole before it has its name.
+        with tempfile.NamedTemporaryFile("w", dir=folder, encoding="ascii") as fresh:
+            fresh.write(secrets.token_urlsafe(48))
+            fresh.flush()
+            with suppress(FileExistsError):
+                os.link(fresh.name, path)
+    return path.read_text(encoding="ascii")
+
+
+def secret(facts: Template, key: str) -> dict[str, str]:
+    """The secrets that the functions ask for, by name."""
+    name, _, _ = _settings(facts)
+    return {name: json.dumps({"current": key})}
+
+
+def token(facts: Template, key: str, role: str, subject: str, *, hours: float = HOURS) -> str:
+    _, issuer, audience = _settings(facts)
+    now = int(time.time())
+    claims = {
+        "sub": subject,
+        "role": role,
+        "iat": now,
+        "exp": now + int(hours * 3600),
+        "iss": issuer,
+        "aud": audience,
+    }
+    return jwt.encode(claims, key, algorithm="HS256")
+
+
+def _settings(facts: Template) -> tuple[str, str, str]:
+    environment = next(iter(facts.functions.values())).environment
+    name, issuer, audience = (environment[variable] for variable in _NAMES)
+    return name, issuer, audience
+
+
+def main() -> int:
+    role, subject = os.environ.get("ROLE") or "", os.environ.get("SUB") or ""
+    ids = {person.role: person.id for person in PEOPLE}
+    if role not in ids:
+        print(f"ROLE must be one of {', '.join(ids)}: make token ROLE=asesor", file=sys.stderr)
+        return 2
+    subject = subject or ids[role]
+    if not _is_uuid(subject):
+        print(f"SUB must be a lower-case UUID, such as {ids[role]}", file=sys.stderr)
+        return 2
+    print(token(template.read(), token_key(data_dir()), role, subject))
+    return 0
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
