@@ -1,17 +1,25 @@
 """JSON as the API reads and writes it: exact numbers, compact text, no NaN."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 
 def loads(text: str) -> Any:
     """Fractions as Decimal. Raises `ValueError`, also for NaN and Infinity; `RecursionError`."""
-    return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    return json.loads(text, parse_float=_fraction, parse_constant=_refuse)
 
 
 def dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_number)
+    """Raises `ValueError` for a number that no double holds."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_number)
+
+
+def _fraction(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError("a number out of all range") from None
 
 
 def _refuse(constant: str) -> NoReturn:

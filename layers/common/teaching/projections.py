@@ -9,7 +9,7 @@ from teaching.directory import store as directory
 from teaching.grading import store as grading
 from teaching.settings import settings
 from teaching.streams import Change
-from teaching.tally import store as tally
+from teaching.tally.apply import apply
 
 AT_ONCE = 32
 
@@ -17,11 +17,11 @@ AT_ONCE = 32
 def count(changes: Sequence[Change]) -> None:
     """Brings the lists of changed submissions and sessions up to date."""
     tables = settings()
-    tally.apply(
+    apply(
         [f"{grading.KIND}#{change.id}" for change in changes if change.table == tables.submissions_table],
         grading.counted,
     )
-    tally.apply(
+    apply(
         [f"{coaching.KIND}#{change.id}" for change in changes if change.table == tables.sessions_table],
         coaching.counted,
     )

@@ -12,7 +12,7 @@ from teaching.directory.search import EVERYBODY, SESSION, Document, normalised
 from teaching.errors import CannotBeEnded, CannotBeStarted, InvalidBody
 from teaching.http.fields import Note, Strict, Utc, Uuid
 from teaching.intake.records import SessionRecord
-from teaching.tally.store import Counted
+from teaching.tally.nodes import Counted
 from teaching.tally.tree import Entry
 
 
@@ -220,6 +220,11 @@ def roster_derived(
 
 def list_name(asesor: str | None) -> str:
     return f"sessions#asesor#{asesor}" if asesor else "sessions"
+
+
+def asesor_of(list_name: str) -> str | None:
+    _, _, asesor = list_name.partition("#asesor#")
+    return asesor or None
 
 
 def counted(stored: Mapping[str, Any]) -> Counted | None:

@@ -20,7 +20,7 @@ from teaching.http.pages import Page, PageQuery
 from teaching.intake.records import SessionRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
-from teaching.tally.store import Counted
+from teaching.tally.nodes import Counted, Listed
 from teaching.tally.tree import Entry
 
 KIND = "session"
@@ -51,7 +51,7 @@ def _first_page(own: str | None, query: PageQuery) -> Page[SessionRow]:
 
 def _run(own: str | None, newest: str, limit: int) -> list[Item]:
     """Rows, newest first, from `newest` (`time#id`; "~" for the very newest) on."""
-    index, key, value = ("by_asesor", "asesor_id", own) if own else ("by_start", "kind", search.SESSION)
+    index, key, value = _index(own)
     return dynamo.query(
         settings().sessions_table,
         f"{key} = :value AND order_key <= :newest",
@@ -60,6 +60,11 @@ def _run(own: str | None, newest: str, limit: int) -> list[Item]:
         limit=limit,
         newest_first=True,
     )
+
+
+def _index(own: str | None) -> tuple[str, str, str]:
+    """The index that holds the list, its key and value."""
+    return ("by_asesor", "asesor_id", own) if own else ("by_start", "kind", search.SESSION)
 
 
 def _search(own: str | None, query: PageQuery, text: str) -> Page[SessionRow]:
@@ -179,6 +184,19 @@ def counted(sessions: Sequence[str]) -> dict[str, Counted]:
     keys = [{"id": session.removeprefix(f"{KIND}#")} for session in sessions]
     found = dynamo.batch_get({table: keys}, consistent=True)[table]
     return {f"{KIND}#{row['id']}": as_counted for row in found if (as_counted := rules.counted(row))}
+
+
+def listed(list_name: str, low: tuple[str, str], high: tuple[str, str]) -> Iterator[Listed]:
+    """What a list holds from `low` up to and without `high`, by its index."""
+    index, key, value = _index(rules.asesor_of(list_name))
+    for row in dynamo.each(
+        settings().sessions_table,
+        f"{key} = :value AND order_key BETWEEN :low AND :high",
+        {":value": value, ":low": "#".join(low), ":high": "#".join(high)},
+        index=index,
+    ):
+        if (row["start_time"], row["id"]) < high:
+            yield Listed((row["start_time"], row["id"]), search.SESSION, None)
 
 
 def save(record: SessionRecord) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from typing_extensions import TypedDict
 
@@ -26,8 +26,8 @@ from teaching.errors import CannotBeGraded
 from teaching.http.fields import Note, Score, Strict, Uuid
 from teaching.http.pages import PageQuery
 from teaching.intake.records import SubmissionRecord
-from teaching.tally.store import Counted
-from teaching.tally.tree import Entry, Sum
+from teaching.tally.nodes import Counted
+from teaching.tally.tree import Entry, Key, Sum
 
 HISTORY_MOST = 300_000
 """Characters of earlier grades that one submission keeps; an item of DynamoDB ends at 400 KB."""
@@ -231,33 +231,36 @@ def keys(stored: Mapping[str, Any]) -> dict[str, str | None]:
     }
 
 
+def key_of(order_key: str) -> Key:
+    """The place in its list: (time, id), out of `status#time#id`."""
+    _, time, identity = order_key.split("#")
+    return time, identity
+
+
 def listed_at(stored: Mapping[str, Any]) -> str:
     """The time by which lists are ordered: of handing in, of beginning while in progress."""
     handed_in = None if stored["status"] == Status.IN_PROGRESS else stored.get("submitted_at")
     return str(handed_in or stored["created_at"])
 
 
-def list_name(asesor: str | None, course: str | None, item: str | None) -> str:
-    """The list of all submissions that meet the given ones of the three filters."""
-    filters = {"asesor": asesor, "course": course, "item": item}
-    return "#".join(["submissions", *(f"{name}#{value}" for name, value in filters.items() if value)])
+class Scope(NamedTuple):
+    """Which submissions a list holds: those that meet all of the filters that are given."""
 
+    asesor: str | None = None
+    course: str | None = None
+    item: str | None = None
+    participant: str | None = None
 
-def participant_list(participant: str) -> str:
-    return f"submissions#participant#{participant}"
+    @property
+    def list(self) -> str:
+        """The name of its count tree: `submissions#asesor#<id>#course#<id>`."""
+        filters = self._asdict().items()
+        return "#".join(["submissions", *(f"{name}#{value}" for name, value in filters if value)])
 
-
-class Tags(TypedDict):
-    """What a search filters a participant's own short list by."""
-
-    asesor: str
-    course: str
-    item: str
-
-
-def tags(entry: Entry) -> Tags:
-    asesor, course, item = entry.tags
-    return {"asesor": asesor, "course": course, "item": item}
+    @classmethod
+    def of(cls, list_name: str) -> "Scope":
+        _, *filters = list_name.split("#")
+        return cls(**dict(zip(filters[::2], filters[1::2], strict=True)))
 
 
 def counted(stored: Mapping[str, Any]) -> Counted | None:
@@ -266,7 +269,7 @@ def counted(stored: Mapping[str, Any]) -> Counted | None:
         return None
     asesor, course, item = stored.get("asesor_id"), stored["course_id"], stored["item_id"]
     lists = [
-        list_name(whose, which_course, which_item)
+        Scope(whose, which_course, which_item).list
         for whose in ([None, asesor] if asesor else [None])
         for which_course in (None, course)
         for which_item in (None, item)
@@ -277,9 +280,9 @@ def counted(stored: Mapping[str, Any]) -> Counted | None:
         stored["id"],
         stored["status"],
         Decimal(stored["score"]) if graded else Decimal(0),
-        (asesor or "", course, item),
+        tags=(asesor or "", course, item),
     )
-    return Counted((*lists, participant_list(stored["user_id"])), entry)
+    return Counted((*lists, Scope(participant=stored["user_id"]).list), entry)
 
 
 def statistics(submissions: Sum) -> Statistics:

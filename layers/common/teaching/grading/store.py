@@ -4,9 +4,9 @@ Costs are sequential round trips of requests that succeed at first; every functi
 `Unavailable`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby
+from itertools import islice
 from typing import Any
 
 from teaching import clock, dynamo
@@ -17,6 +17,7 @@ from teaching.grading import rules
 from teaching.grading.rules import (
     Grade,
     GradedSubmission,
+    Scope,
     Statistics,
     Status,
     SubmissionDetails,
@@ -28,8 +29,8 @@ from teaching.http.pages import Page
 from teaching.intake.records import SubmissionRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
-from teaching.tally.store import Counted
-from teaching.tally.tree import Entry
+from teaching.tally.nodes import Counted, Listed
+from teaching.tally.tree import Entry, Key
 
 KIND = "submission"
 
@@ -39,16 +40,17 @@ def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
 
     The first page is one round trip, any other at most four, a search at most five.
     """
+    scope = Scope(caller.own, query.course_id, query.material_item_id)
     if query.search:
-        return _search(caller.own, query, query.search)
-    if query.page == 1 and not (query.course_id and query.material_item_id):
-        return _first_page(caller.own, query)
-    return _page_at(caller.own, query)
+        return _search(scope, query, query.search)
+    if query.page == 1 and _has_index(scope):
+        return _first_page(scope, query)
+    return _page_at(scope, query)
 
 
 def statistics(caller: Caller) -> Statistics:
     """One round trip, however many submissions there are."""
-    return rules.statistics(tally.totals(rules.list_name(caller.own, None, None)))
+    return rules.statistics(tally.totals(Scope(caller.own).list))
 
 
 def details(caller: Caller, submission: str) -> SubmissionDetails:
@@ -91,15 +93,12 @@ def _visible(caller: Caller, stored: Item | None) -> Item:
     return stored
 
 
-def _first_page(own: str | None, query: SubmissionQuery) -> Page[SubmissionRow]:
+def _first_page(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
     """The totals and the newest rows of each status, at once."""
     statuses = [query.status] if query.status else list(Status)
-    name = rules.list_name(own, query.course_id, query.material_item_id)
     totals, runs = dynamo.both(
-        lambda: tally.totals(name),
-        lambda: dynamo.at_once(
-            *[partial(_run, own, query, status, "~", query.per_page) for status in statuses]
-        ),
+        lambda: tally.totals(scope.list),
+        lambda: dynamo.at_once(*[partial(_run, scope, status, "~", query.per_page) for status in statuses]),
     )
     total = sum(
         len(run) if len(run) < query.per_page else max(len(run), totals.of(status))
@@ -109,73 +108,72 @@ def _first_page(own: str | None, query: SubmissionQuery) -> Page[SubmissionRow]:
     return Page([rules.row(row) for row in rows[: query.per_page]], total, query)
 
 
-def _page_at(own: str | None, query: SubmissionQuery) -> Page[SubmissionRow]:
+def _page_at(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
     """The tree tells the rows' keys, the index holds the rows.
 
     One status is contiguous in its index, so its page needs only the key of the first row.
     """
-    name = rules.list_name(own, query.course_id, query.material_item_id)
-    contiguous = query.status and not (query.course_id and query.material_item_id)
-    window = tally.rows_at([name], query.status, query.offset, 1 if contiguous else query.per_page)
+    contiguous = query.status and _has_index(scope)
+    window = tally.rows_at([scope.list], query.status, query.offset, 1 if contiguous else query.per_page)
     entries = [found.entry for found in window.rows]
     if contiguous and query.status and entries:
-        rows = _run(own, query, query.status, f"{entries[0].time}#{entries[0].id}", query.per_page)
+        rows = _run(scope, query.status, "#".join(entries[0].key), query.per_page)
     else:
-        rows = _rows_of(own, query, entries)
-    return Page(
-        [rules.row(row) for row in rows], max(window.total, query.offset + len(rows) if rows else 0), query
-    )
+        rows = _rows_of(scope, entries)
+    total = max(window.total, query.offset + len(rows) if rows else 0)
+    return Page([rules.row(row) for row in rows], total, query)
 
 
-def _rows_of(own: str | None, query: SubmissionQuery, entries: Sequence[Entry]) -> list[Item]:
+def _rows_of(scope: Scope, entries: Sequence[Entry]) -> list[Item]:
     """The rows of the entries, read at once as one range of the index for each status."""
-    by_status = sorted(entries, key=lambda entry: entry.status)
-    ranges = []
-    for status, group in groupby(by_status, key=lambda entry: entry.status):
-        times = sorted(f"{entry.time}#{entry.id}" for entry in group)
-        ranges.append((Status(status), times[0], times[-1]))
-    if not ranges:
-        return []
     wanted = {entry.id for entry in entries}
-    runs = dynamo.at_once(*[_range(own, query, *between) for between in ranges])
+    ranges = []
+    for status in Status:
+        keys = ["#".join(entry.key) for entry in entries if entry.status == status]
+        if keys:
+            ranges.append(partial(_range, scope, status, min(keys), max(keys)))
+    runs = dynamo.at_once(*ranges)
     return sorted((row for run in runs for row in run if row["id"] in wanted), key=_order, reverse=True)
 
 
-def _range(
-    own: str | None, query: SubmissionQuery, status: Status, low: str, high: str
-) -> Callable[[], list[Item]]:
-    index, key, value = _index(own, query, status)
-    return lambda: dynamo.query(
+def _range(scope: Scope, status: Status, low: str, high: str) -> list[Item]:
+    return list(_each(scope, status, low, high))
+
+
+def _run(scope: Scope, status: Status, newest: str, limit: int) -> list[Item]:
+    """Rows of one status, newest first, from `newest` (`time#id`; "~" for the very newest) on."""
+    return list(islice(_each(scope, status, "", newest, limit=limit), limit))
+
+
+def _each(scope: Scope, status: Status, low: str, high: str, limit: int | None = None) -> Iterator[Item]:
+    """Rows of one status, newest first, from `high` down to `low` (`time#id`), by the scope's index."""
+    index, key, value = _index(scope, status)
+    return dynamo.each(
         settings().submissions_table,
         f"#{key} = :value AND order_key BETWEEN :low AND :high",
         {":value": value, ":low": f"{status}#{low}", ":high": f"{status}#{high}"},
-        index=index,
-        newest_first=True,
-    )
-
-
-def _run(own: str | None, query: SubmissionQuery, status: Status, newest: str, limit: int) -> list[Item]:
-    """Rows of one status, newest first, from `newest` (`time#id`; "~" for the very newest) on."""
-    index, key, value = _index(own, query, status)
-    return dynamo.query(
-        settings().submissions_table,
-        f"#{key} = :value AND order_key BETWEEN :low AND :high",
-        {":value": value, ":low": f"{status}#", ":high": f"{status}#{newest}"},
         index=index,
         limit=limit,
         newest_first=True,
     )
 
 
-def _index(own: str | None, query: SubmissionQuery, status: Status) -> tuple[str, str, str]:
-    """The index that holds the list (or, for item and course together, the item's), its key and value."""
-    course, item = query.course_id, query.material_item_id
-    if own and item:
-        return "by_asesor_item", "asesor_item", f"{own}#{item}"
-    if own and course:
-        return "by_asesor_course", "asesor_course", f"{own}#{course}"
-    if own:
-        return "by_asesor", "asesor_id", own
+def _has_index(scope: Scope) -> bool:
+    """Course and item together have none: an item is seldom in two courses."""
+    return not (scope.course and scope.item)
+
+
+def _index(scope: Scope, status: Status) -> tuple[str, str, str]:
+    """The index that holds the scope (or, for course and item together, the item's), its key and value."""
+    asesor, course, item, participant = scope
+    if participant:
+        return "by_participant", "user_id", participant
+    if asesor and item:
+        return "by_asesor_item", "asesor_item", f"{asesor}#{item}"
+    if asesor and course:
+        return "by_asesor_course", "asesor_course", f"{asesor}#{course}"
+    if asesor:
+        return "by_asesor", "asesor_id", asesor
     if item:
         return "by_item", "item_id", item
     if course:
@@ -183,39 +181,38 @@ def _index(own: str | None, query: SubmissionQuery, status: Status) -> tuple[str
     return "by_status", "status", status
 
 
-def _order(row: Mapping[str, Any]) -> str:
-    """`time#id`, out of `status#time#id`."""
-    return str(row["order_key"]).partition("#")[2]
+def _order(row: Mapping[str, Any]) -> Key:
+    return rules.key_of(row["order_key"])
 
 
-def _search(own: str | None, query: SubmissionQuery, text: str) -> Page[SubmissionRow]:
+def _search(scope: Scope, query: SubmissionQuery, text: str) -> Page[SubmissionRow]:
     """The lists of the items that match, merged with the submissions of the people who match.
 
     A participant's own list is short and read whole, so that it can be filtered here. Raises
     `InvalidQuery` when too many people or items match.
     """
-    matches = search.submissions(text, own)
-    wanted_item = query.material_item_id
-    items = [item for item in matches.items if wanted_item in (None, item)]
-    entries = tally.entries([rules.participant_list(participant) for participant in matches.participants])
+    matches = search.submissions(text, scope.asesor)
+    items = [item for item in matches.items if scope.item in (None, item)]
+    lists = {participant: Scope(participant=participant).list for participant in matches.participants}
+    entries = tally.entries(list(lists.values()))
     found = []
     for participant, words in matches.participants.items():
-        for entry in entries[rules.participant_list(participant)]:
-            tags = rules.tags(entry)
+        for entry in entries[lists[participant]]:
+            asesor, course, item = entry.tags
             if (
-                own in (None, tags["asesor"])
-                and query.course_id in (None, tags["course"])
-                and wanted_item in (None, tags["item"])
-                and tags["item"] not in items
+                scope.asesor in (None, asesor)
+                and scope.course in (None, course)
+                and scope.item in (None, item)
+                and item not in items
             ):
-                found.append((entry, tags["item"], words))
+                found.append((entry, item, words))
     titles = search.titles({item for _, item, words in found if words})
     extra = [
         entry
         for entry, item, words in found
         if all(search.contains(titles.get(item, ""), word) for word in words)
     ]
-    trees = [rules.list_name(own, query.course_id, item) for item in items]
+    trees = [scope._replace(item=item).list for item in items]
     window = tally.rows_at(trees, query.status, query.offset, query.per_page, extra)
     table = settings().submissions_table
     read = dynamo.batch_get({table: [{"id": row.entry.id} for row in window.rows]})[table]
@@ -278,3 +275,14 @@ def ids_that_carry(kind: str, identity: str) -> Iterator[str]:
     for index, key in indexes.items():
         for row in dynamo.each(table, f"#{key} = :value", {":value": identity}, index=index):
             yield row["id"]
+
+
+def listed(list_name: str, low: Key, high: Key) -> Iterator[Listed]:
+    """What a list holds from `low` up to and without `high`, by its index."""
+    scope = Scope.of(list_name)
+    for status in Status:
+        for row in _each(scope, status, "#".join(low), "#".join(high)):
+            key = rules.key_of(row["order_key"])
+            if key < high and scope.course in (None, row.get("course_id", scope.course)):
+                graded = status is Status.GRADED and not scope.participant
+                yield Listed(key, status, row["score"] if graded else None)

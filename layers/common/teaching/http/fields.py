@@ -16,11 +16,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from teaching import jsons
 from teaching.clock import utc_text
 
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 SCORE_DIGITS = 15
 """A JSON number of up to 15 digits survives every client's floating point unchanged."""
+COUNT_DIGITS = 18
+"""A longer number of rows or pages is beyond every list, and is taken as 10^18."""
 
 
 def is_uuid(text: str) -> bool:
@@ -35,6 +38,14 @@ def must(be: str) -> PydanticCustomError:
 def _text(value: Any) -> Any:
     if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
         raise must("valid Unicode text")
+    return value
+
+
+def _json(value: Any) -> Any:
+    try:
+        jsons.dumps(value).encode()
+    except (ValueError, TypeError, RecursionError):
+        raise must("JSON with valid Unicode text and numbers in the range of a double") from None
     return value
 
 
@@ -57,22 +68,28 @@ def _utc(value: str) -> str:
 def _score(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise must("a number, 0 or more")
-    score = Decimal(value)
-    if not score.is_finite() or score < 0:
+    if (isinstance(value, Decimal) and not value.is_finite()) or value < 0:
         raise must("a number, 0 or more")
-    _, digits, exponent = score.normalize().as_tuple()
-    if score.adjusted() >= SCORE_DIGITS or len(digits) > SCORE_DIGITS or int(exponent) < -SCORE_DIGITS:
+    score = Decimal(value)
+    _, digits, exponent = score.as_tuple()
+    significant = "".join(map(str, digits)).rstrip("0")
+    smallest = int(exponent) + len(digits) - len(significant)
+    if not significant:
+        return Decimal(0)
+    if len(significant) > SCORE_DIGITS or score.adjusted() >= SCORE_DIGITS or smallest < -SCORE_DIGITS:
         raise must(f"a number of at most {SCORE_DIGITS} digits")
-    return abs(score)
+    return score
 
 
 def _digits(value: str) -> int:
-    if not re.fullmatch("0*[1-9][0-9]{0,17}", value):
+    if not re.fullmatch("0*[1-9][0-9]*", value):
         raise must("a whole number, 1 or more, in digits")
-    return int(value)
+    digits = value.lstrip("0")
+    return int(digits) if len(digits) <= COUNT_DIGITS else 10**COUNT_DIGITS
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+Json = Annotated[Any, BeforeValidator(_json)]
 Note = Annotated[Text, StringConstraints(max_length=10_000)]
 Uuid = Annotated[str, AfterValidator(_uuid)]
 Utc = Annotated[str, AfterValidator(_utc)]

@@ -4,13 +4,14 @@ Every field is strict; one that is not known, and a missing one that may not be 
 malformed. Times need an offset or Z and are kept in UTC.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from teaching.http.fields import Note, Score, Strict, Text, Utc, Uuid, must
+from teaching.http.fields import Json, Note, Score, Strict, Text, Utc, Uuid, must
 
 ROSTER_MOST = 5000
+SEQUENCE_MOST = 10**9
 
 
 def _https(value: str) -> str:
@@ -23,7 +24,7 @@ def _https(value: str) -> str:
 
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=500)]
 Word = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
-MeetingUrl = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_https)]
+MeetingUrl = Annotated[Text, StringConstraints(max_length=2000), AfterValidator(_https)]
 
 
 class ProfileRecord(Strict):
@@ -49,7 +50,7 @@ class UserRecord(Strict):
     id: Uuid
     name: Name
     email: Name
-    profile: Any = None
+    profile: Json = None
     role: Literal["admin", "asesor", "participant"]
     participant_profile: ProfileRecord | None = None
 
@@ -60,8 +61,8 @@ class ItemRecord(Strict):
     course_id: Uuid
     title: Name
     category: Word
-    sequence: int
-    data: Any
+    sequence: Annotated[int, Field(ge=-SEQUENCE_MOST, le=SEQUENCE_MOST)]
+    data: Json
     is_published: bool
     created_at: Utc
     updated_at: Utc
@@ -92,7 +93,7 @@ class SubmissionRecord(Strict):
     course_id: Uuid
     status: Literal["in_progress", "submitted", "graded"]
     score: Score | None = None
-    response_snapshot: Any = None
+    response_snapshot: Json = None
     feedback: Note | None = None
     submitted_at: Utc | None = None
     graded_at: Utc | None = None

@@ -114,6 +114,12 @@ def remove(nodes: Nodes, key: Key, new_name: Callable[[], str]) -> None:
         _put_back(nodes, path, Leaf((*leaf.entries[:at], *leaf.entries[at + 1 :])), new_name, False)
 
 
+def resum(nodes: Nodes, key: Key, new_name: Callable[[], str]) -> None:
+    """Brings the sums on the way to the key's leaf in line with that leaf. Raises `MissingNode`."""
+    path, leaf = descend(nodes, key)
+    _put_back(nodes, path, leaf, new_name, False)
+
+
 class Step(NamedTuple):
     """One branch on the way to a leaf, and which of its children the way takes."""
 

@@ -1,0 +1,134 @@
+"""The rows of the tallies table: nodes of the trees, and ledger rows.
+
+A node (`list`, `node`) has a `version` and its content, zlib-compressed JSON. A ledger row
+(`ledger#<kind>#<id>`, `ledger`) has a `version` and says which lists one submission or session is
+counted in now, and as what.
+"""
+
+import json
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from teaching import dynamo
+from teaching.dynamo import Item, Key
+from teaching.settings import settings
+from teaching.tally.pages import NodeName
+from teaching.tally.tree import EMPTY, Branch, Child, Entry, Leaf, Node, Sum
+
+LEDGER = "ledger"
+_ABSENT = "attribute_not_exists(version)"
+
+
+class Counted(NamedTuple):
+    """What something counts as: the same entry in each of the lists."""
+
+    lists: tuple[str, ...]
+    entry: Entry
+
+
+class Listed(NamedTuple):
+    """What an index says of one row of a list; the score is None where it does not count or is not known."""
+
+    key: tuple[str, str]
+    status: str
+    score: Decimal | None
+
+
+class Ledger(NamedTuple):
+    version: int
+    counted: Counted | None
+
+
+def read_nodes(names: Collection[NodeName], *, consistent: bool = False) -> dict[NodeName, Node]:
+    """One round trip; what is not there is left out."""
+    return {name: node for name, (node, _) in read_versions(names, consistent=consistent).items()}
+
+
+def read_versions(names: Collection[NodeName], *, consistent: bool) -> dict[NodeName, tuple[Node, int]]:
+    table = settings().tallies_table
+    found = dynamo.batch_get({table: [_key(*name) for name in names]}, consistent=consistent)[table]
+    return {(row["list"], row["node"]): (_decoded(row["content"]), row["version"]) for row in found}
+
+
+def read_ledgers(ids: Sequence[str], *, consistent: bool = True) -> dict[str, Ledger]:
+    """The ledgers of all the ids (`<kind>#<id>`); one that was never counted has version 0."""
+    table = settings().tallies_table
+    keys = [_key(f"{LEDGER}#{identity}", LEDGER) for identity in ids]
+    ledgers = dict.fromkeys(ids, Ledger(0, None))
+    for row in dynamo.batch_get({table: keys}, consistent=consistent)[table]:
+        ledgers[ledger_id(row)] = Ledger(row["version"], ledger_counted(row))
+    return ledgers
+
+
+def ledger_id(row: Item) -> str:
+    return str(row["list"]).removeprefix(f"{LEDGER}#")
+
+
+def ledger_counted(row: Item) -> Counted | None:
+    counted = json.loads(row["counted"])
+    return Counted(tuple(counted["lists"]), _entry(counted["entry"])) if counted else None
+
+
+def ledger_write(identity: str, ledger: Ledger) -> dict[str, Any]:
+    """Part of a transaction: what is counted now, if the ledger is still of this version."""
+    counted = ledger.counted and {"lists": ledger.counted.lists, "entry": _plain(ledger.counted.entry)}
+    return _put(_key(f"{LEDGER}#{identity}", LEDGER), ledger.version, {"counted": json.dumps(counted)})
+
+
+def node_write(name: NodeName, node: Node | None, version: int) -> dict[str, Any] | None:
+    """Part of a transaction: the node as it is now (None: gone), if it is still of this version."""
+    if node is not None:
+        return _put(_key(*name), version, {"content": _encoded(node)})
+    if not version:
+        return None
+    arguments = dynamo.delete_arguments(
+        settings().tallies_table, _key(*name), condition="version = :version", values={":version": version}
+    )
+    return {"Delete": arguments}
+
+
+def _put(key: Key, version: int, content: Mapping[str, Any]) -> dict[str, Any]:
+    condition, values = ("version = :version", {":version": version}) if version else (_ABSENT, None)
+    row = {**key, "version": version + 1, **content}
+    return {"Put": dynamo.put_arguments(settings().tallies_table, row, condition=condition, values=values)}
+
+
+def _key(list_name: str, node: str) -> Key:
+    return {"list": list_name, "node": node}
+
+
+def _encoded(node: Node) -> bytes:
+    plain: dict[str, Any]
+    if isinstance(node, Branch):
+        children = [[*low, name, dict(below.counts), str(below.scores)] for low, name, below in node.children]
+        plain = {"children": children}
+    else:
+        plain = {"entries": [_plain(entry) for entry in node.entries]}
+    return zlib.compress(json.dumps(plain, separators=(",", ":")).encode())
+
+
+def _decoded(content: bytes) -> Node:
+    """A node that cannot be read counts as empty until the recompute has mended it."""
+    try:
+        plain = json.loads(zlib.decompress(content))
+    except (zlib.error, ValueError):
+        return EMPTY
+    if "children" in plain:
+        return Branch(
+            tuple(
+                Child((time, identity), name, Sum(counts, Decimal(scores)))
+                for time, identity, name, counts, scores in plain["children"]
+            )
+        )
+    return Leaf(tuple(map(_entry, plain["entries"])))
+
+
+def _plain(entry: Entry) -> list[str]:
+    return [entry.time, entry.id, entry.status, str(entry.score), *entry.tags]
+
+
+def _entry(plain: Sequence[str]) -> Entry:
+    time, identity, status, score, *tags = plain
+    return Entry(time, identity, status, Decimal(score), tuple(tags))
