@@ -103,6 +103,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+def _units(context: dict[str, Any]) -> str:
+    return "entries" if context["field_type"] == "List" else "characters"
+
+
 _WORDING: dict[str, Callable[[dict[str, Any]], str]] = {
     "missing": lambda _: "is required",
     "extra_forbidden": lambda _: "is not a known field",
@@ -118,6 +122,8 @@ _WORDING: dict[str, Callable[[dict[str, Any]], str]] = {
     "literal_error": lambda context: f"must be {context['expected']}".replace("'", ""),
     "string_too_long": lambda context: f"must be at most {context['max_length']} characters",
     "string_too_short": lambda context: f"must be at least {context['min_length']} characters",
+    "too_long": lambda context: f"must be at most {context['max_length']} {_units(context)}",
+    "too_short": lambda context: f"must be at least {context['min_length']} {_units(context)}",
 }
 
 
