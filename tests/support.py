@@ -1,0 +1,200 @@
+"""What tests share: records, calls of a function by its folder's name, and projections.
+
+The people and things of the spec's examples are the demo's; a record with other values is one of
+those with changes.
+"""
+
+import importlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local import demo
+from teaching import dynamo, jsons, projections
+from teaching.http.auth import Caller, Role
+from teaching.intake import queue
+from teaching.settings import settings
+from teaching.streams import Change
+
+Data = dict[str, Any]
+
+ADMIN, ASESOR, PARTICIPANT = demo.ADMIN.id, demo.ASESOR.id, demo.PARTICIPANT.id
+OTHER_ASESOR = "0f0e0d0c-0b0a-4909-8807-060504030201"
+OTHER_PARTICIPANT = "1f1e1d1c-1b1a-4919-8817-161514131211"
+SESSION: str = demo.SPEC_SESSION["id"]
+SUBMISSION: str = demo.SPEC_SUBMISSION["id"]
+ITEM: str = demo.SPEC_ITEM["id"]
+COURSE: str = demo.SPEC_ITEM["course_id"]
+NOBODYS = "deadbeef-0000-4000-8000-000000000000"
+"""An id that exists nowhere."""
+
+BY_ADMIN = Caller(ADMIN, Role.ADMIN)
+BY_ASESOR = Caller(ASESOR, Role.ASESOR)
+BY_OTHER_ASESOR = Caller(OTHER_ASESOR, Role.ASESOR)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def person(role: str, identity: str, name: str, **changes: Any) -> Data:
+    """A user's record, without a participant's profile."""
+    return {
+        "id": identity,
+        "name": name,
+        "email": f"{identity[:8]}@example.org",
+        "profile": None,
+        "role": role,
+        "participant_profile": None,
+    } | changes
+
+
+def participant(
+    identity: str = PARTICIPANT, name: str = "Siti Rahmawati", asesor: str | None = ASESOR, **changes: Any
+) -> Data:
+    profile = demo.SPEC_USERS[1]["participant_profile"] | {"user_id": identity, "asesor_id": asesor}
+    profile |= {name: changes.pop(name) for name in ("created_at", "updated_at") if name in changes}
+    email = demo.SPEC_USERS[1]["email"] if identity == PARTICIPANT else f"{identity[:8]}@example.org"
+    return person("participant", identity, name, participant_profile=profile, email=email) | changes
+
+
+def item(**changes: Any) -> Data:
+    return demo.SPEC_ITEM | changes
+
+
+def session(**changes: Any) -> Data:
+    return demo.SPEC_SESSION | changes
+
+
+def submission(**changes: Any) -> Data:
+    return demo.SPEC_SUBMISSION | changes
+
+
+def message(kind: str, data: Any) -> Data:
+    """The SQS message that brings a record of the type `<kind>.saved`."""
+    event = {
+        "version": "0",
+        "id": new_id(),
+        "detail-type": f"{kind}.saved",
+        "source": "tests",
+        "account": "123456789012",
+        "time": "2026-02-20T10:00:00Z",
+        "region": "ap-southeast-3",
+        "resources": [],
+        "detail": data,
+    }
+    return {"messageId": new_id(), "body": json.dumps(event)}
+
+
+def take_in(kind: str, *records: Data) -> None:
+    """The records come in, in this order, all of them accepted."""
+    for data in records:
+        assert queue.take([message(kind, data)]) == {"batchItemFailures": []}
+
+
+def take_in_people() -> None:
+    """The spec's asesor and participant, another of each, and nobody else."""
+    take_in(
+        "user",
+        *demo.SPEC_USERS,
+        person("asesor", OTHER_ASESOR, "Dewi Lestari"),
+        participant(OTHER_PARTICIPANT, "Agus Salim", OTHER_ASESOR),
+    )
+
+
+def take_in_examples() -> None:
+    """The people, the item, the session and the submission of the spec's examples, before any request."""
+    take_in_people()
+    take_in("item", item())
+    take_in("session", session())
+    take_in("submission", submission())
+
+
+def settle() -> None:
+    """The projections follow every row there is, as the streams would have told them."""
+    tables = settings()
+    followed = (tables.users_table, tables.items_table, tables.sessions_table, tables.submissions_table)
+    changes = []
+    for table in followed:
+        start: dynamo.Key | None = None
+        while True:
+            rows, start = dynamo.scan(table, start)
+            changes += [Change(table, row["id"]) for row in rows]
+            if not start:
+                break
+    projections.refresh([change for change in changes if change.table != tables.submissions_table])
+    projections.count(changes)
+
+
+def stored_submission(identity: str = SUBMISSION) -> dynamo.Item:
+    return _stored(settings().submissions_table, {"id": identity})
+
+
+def stored_session(identity: str = SESSION) -> dynamo.Item:
+    return _stored(settings().sessions_table, {"id": identity})
+
+
+def stored_presence(session: str = SESSION, participant: str = PARTICIPANT) -> dynamo.Item:
+    return _stored(settings().presences_table, {"session_id": session, "participant_id": participant})
+
+
+def _stored(table: str, key: dynamo.Key) -> dynamo.Item:
+    row = dynamo.get(table, key, consistent=True)
+    assert row, f"no {key} in {table}"
+    return row
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def content(self) -> Any:
+        return jsons.loads(self.text)
+
+    @property
+    def errors(self) -> list[str]:
+        content = self.content
+        assert list(content) == ["errors", "status"]
+        assert content["status"] is False
+        return list(content["errors"])
+
+
+def event(
+    path: Mapping[str, str] | None = None,
+    *,
+    token: str | None = None,
+    query: str = "",
+    body: Any = None,
+    **changes: Any,
+) -> Data:
+    """An HTTP API event (payload 2.0); a body that is no text is sent as JSON."""
+    made: Data = {
+        "version": "2.0",
+        "routeKey": "GET /",
+        "rawPath": "/",
+        "rawQueryString": query,
+        "headers": {"accept": "*/*"} | ({"authorization": f"Bearer {token}"} if token else {}),
+        "requestContext": {"requestId": "request-1", "routeKey": "GET /"},
+        "isBase64Encoded": False,
+    }
+    if path:
+        made["pathParameters"] = dict(path)
+    if body is not None:
+        made["body"] = body if isinstance(body, str) else json.dumps(body)
+    return made | changes
+
+
+def call(function: str, event: Data) -> Answer:
+    """The answer of functions/<function>/app.py to the event."""
+    answer = importlib.import_module(f"functions.{function}.app").handler(event, None)
+    return Answer(answer["statusCode"], answer["headers"], answer["body"])
+
+
+def ordered(value: Any) -> str:
+    """JSON text that is equal only where keys, their order, values and types are."""
+    return jsons.dumps(value)
