@@ -1,0 +1,354 @@
+import threading
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+
+from teaching import dynamo
+from teaching.dynamo import ConditionFailed, Item
+from teaching.errors import Unavailable
+from tests.support import new_id
+
+TABLE = "SubmissionsTable"
+
+
+class Client:
+    """Answers each call with the next of the given answers, or raises it; remembers the calls."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.calls: list[dict[str, Any]] = []
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def answer(**arguments: Any) -> Any:
+            self.calls.append(arguments)
+            given = self.answers.pop(0)
+            if isinstance(given, Exception):
+                raise given
+            return given
+
+        return answer
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Which attempts were waited after; nothing is really waited."""
+    made: list[int] = []
+    monkeypatch.setattr(dynamo, "pause", made.append)
+    return made
+
+
+@pytest.fixture
+def serving(monkeypatch: pytest.MonkeyPatch, pauses: list[int]) -> Callable[..., Client]:
+    def serve(*answers: Any) -> Client:
+        client = Client(*answers)
+        monkeypatch.setattr(dynamo, "client", lambda: client)
+        return client
+
+    return serve
+
+
+def refusal(code: str, *reasons: str) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": "table arn:aws:secret"}}
+    if reasons:
+        response["CancellationReasons"] = [{"Code": reason} for reason in reasons]
+    return ClientError(response, "PutItem")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "é😀\x00",
+        0,
+        -1,
+        10**37,
+        Decimal("90.5"),
+        Decimal("0.000000000000001"),
+        True,
+        False,
+        None,
+        b"\x00\xff",
+        [],
+        ["a", 1, None, [True]],
+        {},
+        {"b": {"a": [{"c": None}]}, "a": Decimal("1.5")},
+    ],
+)
+def test_a_value_comes_back_as_it_went(value: Any) -> None:
+    back = dynamo.from_value(dynamo.to_value(value))
+    assert back == value
+    assert type(back) is type(value)
+
+
+@pytest.mark.usefixtures("tables")
+def test_an_item_comes_back_from_the_store_as_it_went() -> None:
+    row: Item = {
+        "id": new_id(),
+        "text": "é😀",
+        "empty": "",
+        "score": Decimal("90.5"),
+        "whole": 90,
+        "flag": False,
+        "nothing": None,
+        "raw": b"\x00\xff",
+        "list": [1, "a", None],
+        "map": {"b": {}, "a": []},
+    }
+    dynamo.put(TABLE, row)
+    assert dynamo.get(TABLE, {"id": row["id"]}, consistent=True) == row
+    assert dynamo.get(TABLE, {"id": new_id()}) is None
+
+
+def test_a_whole_decimal_comes_back_as_an_int() -> None:
+    assert type(dynamo.from_value(dynamo.to_value(Decimal("90.0")))) is int
+
+
+@pytest.mark.parametrize("value", [1.5, {1, 2}, object()])
+def test_a_type_that_dynamodb_lacks_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError):
+        dynamo.to_value(value)
+
+
+@pytest.fixture
+def wide(tables: str) -> list[str]:
+    """The sort keys of a partition that DynamoDB answers in several pages."""
+    keys = [f"{number:03}" for number in range(60)]
+    rows = [{"session_id": "wide", "participant_id": key, "padding": "x" * 60_000} for key in keys]
+    dynamo.batch_write("PresencesTable", puts=rows)
+    return keys
+
+
+def ids(rows: Iterator[Item] | list[Item]) -> list[str]:
+    return [row["participant_id"] for row in rows]
+
+
+def test_a_query_reads_every_page(wide: list[str]) -> None:
+    condition, values = "session_id = :session", {":session": "wide"}
+    answer = dynamo.call(
+        "query",
+        TableName="PresencesTable",
+        KeyConditionExpression=condition,
+        ExpressionAttributeValues=dynamo.to_item(values),
+    )
+    assert len(answer["Items"]) < len(wide), "one page holds it all: this would test nothing"
+    assert ids(dynamo.query("PresencesTable", condition, values)) == wide
+    assert ids(dynamo.query("PresencesTable", condition, values, newest_first=True)) == wide[::-1]
+    assert ids(dynamo.query("PresencesTable", condition, values, limit=40)) == wide[:40]
+    assert ids(dynamo.query("PresencesTable", condition, values, limit=60)) == wide
+    assert ids(dynamo.query("PresencesTable", condition, values, limit=61)) == wide
+
+
+def test_a_scan_goes_on_where_it_ended(wide: list[str]) -> None:
+    found: list[str] = []
+    start: dynamo.Key | None = None
+    while True:
+        rows, start = dynamo.scan("PresencesTable", start, limit=25)
+        assert len(rows) <= 25
+        found += ids(rows)
+        if not start:
+            break
+    assert sorted(found) == wide
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_batch_get_takes_any_number_of_keys_of_several_tables() -> None:
+    users = [{"id": new_id()} for _ in range(230)]
+    items = [{"id": new_id()} for _ in range(3)]
+    dynamo.batch_write("UsersTable", puts=users)
+    dynamo.batch_write("ItemsTable", puts=items)
+    found = dynamo.batch_get({"UsersTable": [*users, {"id": new_id()}], "ItemsTable": items}, consistent=True)
+    assert sorted(row["id"] for row in found["UsersTable"]) == sorted(row["id"] for row in users)
+    assert sorted(row["id"] for row in found["ItemsTable"]) == sorted(row["id"] for row in items)
+    assert dynamo.batch_get({}) == {}
+    assert dynamo.batch_get({"UsersTable": []}) == {"UsersTable": []}
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_batch_write_deletes_too() -> None:
+    rows = [{"id": new_id()} for _ in range(30)]
+    dynamo.batch_write("UsersTable", puts=rows)
+    dynamo.batch_write("UsersTable", puts=[], deletes=rows[5:])
+    left, _ = dynamo.scan("UsersTable")
+    assert sorted(row["id"] for row in left) == sorted(row["id"] for row in rows[:5])
+
+
+def found_row(identity: str) -> dict[str, Any]:
+    return {TABLE: [dynamo.to_item({"id": identity})]}
+
+
+def keys_of(*ids: str) -> dict[str, Any]:
+    return {TABLE: {"Keys": [dynamo.to_item({"id": identity}) for identity in ids]}}
+
+
+def test_unprocessed_keys_are_asked_for_again(serving: Callable[..., Client], pauses: list[int]) -> None:
+    client = serving(
+        {"Responses": found_row("a"), "UnprocessedKeys": keys_of("b", "c")},
+        {"Responses": {}, "UnprocessedKeys": keys_of("b", "c")},
+        {"Responses": found_row("b"), "UnprocessedKeys": keys_of("c")},
+        {"Responses": found_row("c"), "UnprocessedKeys": {}},
+    )
+    found = dynamo.batch_get({TABLE: [{"id": "a"}, {"id": "b"}, {"id": "c"}]})
+    assert [row["id"] for row in found[TABLE]] == ["a", "b", "c"]
+    assert [call["RequestItems"] for call in client.calls[1:]] == [
+        keys_of("b", "c"),
+        keys_of("b", "c"),
+        keys_of("c"),
+    ]
+    assert pauses == [0, 1, 2]
+
+
+def test_keys_that_stay_unprocessed_make_the_store_unavailable(serving: Callable[..., Client]) -> None:
+    never = {"Responses": {}, "UnprocessedKeys": keys_of("a")}
+    serving(*[never] * 100)
+    with pytest.raises(Unavailable):
+        dynamo.batch_get({TABLE: [{"id": "a"}]})
+
+
+def test_unprocessed_items_are_written_again(serving: Callable[..., Client], pauses: list[int]) -> None:
+    left = {TABLE: [{"PutRequest": {"Item": dynamo.to_item({"id": "b"})}}]}
+    client = serving({"UnprocessedItems": left}, {"UnprocessedItems": {}})
+    dynamo.batch_write(TABLE, puts=[{"id": "a"}, {"id": "b"}])
+    assert [call["RequestItems"] for call in client.calls][1:] == [left]
+    assert pauses == [0]
+
+
+def test_items_that_stay_unprocessed_make_the_store_unavailable(serving: Callable[..., Client]) -> None:
+    left = {TABLE: [{"PutRequest": {"Item": dynamo.to_item({"id": "a"})}}]}
+    serving(*[{"UnprocessedItems": left}] * 100)
+    with pytest.raises(Unavailable):
+        dynamo.batch_write(TABLE, puts=[{"id": "a"}])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("ProvisionedThroughputExceededException"),
+        refusal("ThrottlingException"),
+        refusal("RequestLimitExceeded"),
+        refusal("InternalServerError"),
+        refusal("TransactionConflictException"),
+        refusal("TransactionCanceledException", "None", "TransactionConflict"),
+        refusal("TransactionCanceledException", "ThrottlingError"),
+        ConnectTimeoutError(endpoint_url="http://127.0.0.1:9"),
+        ReadTimeoutError(endpoint_url="http://127.0.0.1:9"),
+    ],
+)
+def test_what_may_pass_is_unavailable(serving: Callable[..., Client], error: Exception) -> None:
+    serving(error)
+    with pytest.raises(Unavailable):
+        dynamo.put(TABLE, {"id": "a"})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("ConditionalCheckFailedException"),
+        refusal("TransactionCanceledException", "None", "ConditionalCheckFailed"),
+        refusal("TransactionCanceledException", "TransactionConflict", "ConditionalCheckFailed"),
+    ],
+)
+def test_a_condition_that_does_not_hold_is_told_apart(
+    serving: Callable[..., Client], error: Exception
+) -> None:
+    serving(error)
+    with pytest.raises(ConditionFailed):
+        dynamo.put(TABLE, {"id": "a"})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("ValidationException"),
+        refusal("ResourceNotFoundException"),
+        refusal("AccessDeniedException"),
+        refusal("TransactionCanceledException", "ValidationError"),
+    ],
+)
+def test_a_mistake_of_ours_is_no_unavailability(serving: Callable[..., Client], error: Exception) -> None:
+    serving(error)
+    with pytest.raises(ClientError):
+        dynamo.put(TABLE, {"id": "a"})
+
+
+@pytest.mark.usefixtures("tables")
+def test_an_update_answers_the_whole_row_and_counts_its_version() -> None:
+    key = {"id": new_id()}
+    made = dynamo.update_from(TABLE, key, None, {"status": "submitted", "score": None})
+    assert made == key | {"status": "submitted", "version": 1}
+    changed = dynamo.update_from(TABLE, key, made, {"status": None, "score": 90})
+    assert changed == key | {"score": 90, "version": 2}
+    with pytest.raises(ConditionFailed):
+        dynamo.update_from(TABLE, key, made, {"score": 1})
+    with pytest.raises(ConditionFailed):
+        dynamo.update_from(TABLE, key, None, {"score": 1})
+    assert dynamo.get(TABLE, key, consistent=True) == changed
+
+
+@pytest.mark.usefixtures("tables")
+def test_what_is_set_once_stays() -> None:
+    key = {"id": new_id()}
+    for number in (1, 2):
+        row = dynamo.update(
+            TABLE, key, {"last": number}, once={"first": number}, condition="id <> :no", values={":no": "x"}
+        )
+    assert (row["first"], row["last"]) == (1, 2)
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_transaction_writes_all_or_nothing() -> None:
+    kept = {"id": new_id()}
+    dynamo.put(TABLE, kept)
+    writes = [
+        {"Put": dynamo.put_arguments(TABLE, {"id": new_id()}, condition="attribute_not_exists(id)")},
+        {"Put": dynamo.put_arguments(TABLE, kept | {"changed": True}, condition="attribute_not_exists(id)")},
+    ]
+    with pytest.raises(ConditionFailed):
+        dynamo.transact(writes)
+    rows, _ = dynamo.scan(TABLE)
+    assert rows == [kept]
+
+
+def test_a_lost_race_is_run_again_and_at_last_given_up(pauses: list[int]) -> None:
+    tries = 0
+
+    def third_wins() -> str:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise ConditionFailed
+        return "won"
+
+    assert dynamo.unless_lost(third_wins) == "won"
+    assert pauses == [0, 1]
+
+    def never() -> None:
+        raise ConditionFailed
+
+    with pytest.raises(Unavailable):
+        dynamo.unless_lost(never)
+
+
+def test_requests_made_at_once_answer_in_their_order() -> None:
+    met = threading.Barrier(8)
+
+    def meet(number: int) -> int:
+        met.wait(10)
+        return number
+
+    requests = [lambda number=number: meet(number) for number in range(8)]
+    assert dynamo.at_once(*requests) == list(range(8))
+    assert dynamo.at_once() == []
+    assert dynamo.both(lambda: 1, lambda: "two") == (1, "two")
+
+
+def test_a_failure_of_one_request_is_the_failure_of_all() -> None:
+    def fail() -> int:
+        raise Unavailable
+
+    with pytest.raises(Unavailable):
+        dynamo.at_once(lambda: 1, fail)
+    with pytest.raises(Unavailable):
+        dynamo.both(fail, lambda: 1)
