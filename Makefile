@@ -5,6 +5,9 @@ export PORT STORE DATA_DIR ROLE SUB FILE N
 export AWS_DEFAULT_REGION ?= ap-southeast-3
 export SAM_CLI_TELEMETRY = 0
 
+# Every process would compile what it imports anew.
+export PYTHONDONTWRITEBYTECODE =
+
 PYTHON ?= python3
 BIN = .venv/bin
 READY = .venv/ready

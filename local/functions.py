@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import IO, Any
@@ -75,8 +76,12 @@ class Functions:
         """Ends every process, also those at work."""
         with self._lock:
             self._closed = True
-            workers = list(self._all)
-        for worker in workers:
+            idle, self._idle = self._idle, []
+            busy = self._all.difference(idle)
+        for worker in idle:
+            self._forget(worker)
+        # Their pipes are closed by the threads that wait for them.
+        for worker in busy:
             worker.kill()
 
     def _take(self) -> "_Worker":
@@ -100,14 +105,15 @@ class Functions:
         return worker
 
     def _give_back(self, worker: "_Worker") -> None:
-        if worker.alive():
-            with self._lock:
+        with self._lock:
+            keep = worker.alive() and not self._closed
+            if keep:
                 self._idle.append(worker)
-        else:
+        if not keep:
             self._forget(worker)
 
     def _forget(self, worker: "_Worker") -> None:
-        worker.kill()
+        worker.close()
         with self._lock:
             self._all.discard(worker)
 
@@ -175,6 +181,14 @@ class _Worker:
         self._broken = True
         self._process.kill()
         self._process.wait()
+
+    def close(self) -> None:
+        self.kill()
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdout.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
 
     def _request(self, function: Function) -> dict[str, Any]:
         named = {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,7 +57,7 @@ def serve(
     """Everything but the store and the schedules, on a free port unless one is given.
 
     `folder` keeps the token key, logs, rejected records and failed changes, and, for a store on
-    disk, the streams' checkpoints. Raises `StartError` if the port is in use.
+    disk, the streams' checkpoints. Raises `OSError` if the port is in use.
     """
     with ExitStack() as stack:
         stand_in = aws.StandIn(tokens.secret(facts, tokens.token_key(folder)), folder)
@@ -75,12 +76,7 @@ def serve(
             return {"drained": True}
 
         intake = Intake(facts.queues[0], invoke, stand_in)
-        try:
-            gateway = Gateway(port, facts, invoke, stand_in, {"records": take, "drain": drain}, access_log)
-        except OSError as error:
-            raise StartError(
-                f"port {port} is in use or not allowed ({error.strerror}); try PORT=3001"
-            ) from None
+        gateway = Gateway(port, facts, invoke, stand_in, {"records": take, "drain": drain}, access_log)
         stack.callback(gateway.server_close)
         functions = Functions(
             facts, aws.environment(endpoint, gateway.url), log=stack.enter_context(_log(folder, "functions"))
@@ -121,6 +117,14 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def _check_port(port: int) -> None:
+    """Before anything slow is started."""
+    try:
+        HTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler).server_close()
+    except OSError as error:
+        raise StartError(f"port {port}: {error.strerror}; try PORT={port + 1}") from None
+
+
 def load_demo(system: System) -> None:
     """The demo's records, the way that `make load` sends them."""
     lines = [json.dumps(record) for record in demo.records()]
@@ -140,6 +144,7 @@ def run(stack: ExitStack) -> None:
     """Starts everything, in an order that fails early, and says when it answers."""
     facts = template.read()
     folder, port, in_memory = settings.data_dir(), settings.port(), settings.in_memory()
+    _check_port(port)
     stack.enter_context(_locked(folder))
     _say("Starting the store" + (" (moto, in memory)" if in_memory else f" (DynamoDB Local, in {folder})"))
     log = stack.enter_context(_log(folder, "store"))

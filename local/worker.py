@@ -100,7 +100,7 @@ def _set_environment(variables: Mapping[str, str], managed: set[str]) -> None:
     for name in managed - variables.keys():
         os.environ.pop(name, None)
     os.environ.update(variables)
-    managed |= variables.keys()
+    managed.update(variables)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,140 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local.functions import FunctionError, Functions, FunctionTimeout
+from local.template import ROOT, Template
+
+
+def test_a_handler_gets_its_event_and_context(functions: Functions) -> None:
+    told = functions.invoke("Tell", {"name": "Rén"})
+    assert told["event"] == {"name": "Rén"}
+    assert told["input"] == ""
+    assert told["context"] == [
+        "Tell",
+        256,
+        "arn:aws:lambda:ap-southeast-3:123456789012:function:Tell",
+        36,
+        True,
+    ]
+
+
+def test_a_function_sees_its_own_variables_and_no_others(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "the developer's")
+    shared = {"SHARED": "shared", "GIVEN": "given", "AWS_PROFILE": None}
+    assert functions.invoke("TellOwn", {})["environment"] == {**shared, "OWN": "own"}
+    assert functions.invoke("Tell", {})["environment"] == {**shared, "OWN": None}
+
+
+def test_what_a_handler_prints_is_in_the_log(functions: Functions, project: Template) -> None:
+    functions.invoke("Tell", {})
+    assert "what a handler prints" in (project.root / "log").read_text()
+
+
+def test_a_process_serves_one_invocation_after_another(functions: Functions) -> None:
+    processes = {functions.invoke("Tell", {})["process"] for _ in range(5)}
+    assert len(processes) == 1
+
+
+def test_concurrent_invocations_have_a_process_each(functions: Functions, tmp_path: Path) -> None:
+    folder = tmp_path / "meeting"
+    folder.mkdir()
+    event = {"folder": str(folder), "number": 3}
+    with ThreadPoolExecutor(6) as pool:
+        processes = list(pool.map(functions.invoke, ["Meet"] * 6, [event] * 6))
+    assert len(set(processes)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Fail", "RuntimeError: a fault"),
+        ("Exit", "SystemExit: a fault"),
+        ("Die", "its process ended"),
+        ("Odd", "TypeError"),
+        ("Missing", "ModuleNotFoundError"),
+    ],
+)
+def test_a_handler_that_fails_is_an_error_and_the_next_call_is_served(
+    functions: Functions, name: str, reason: str
+) -> None:
+    with pytest.raises(FunctionError, match=f"{name}: .*{reason}"):
+        functions.invoke(name, {})
+    assert functions.invoke("Tell", {"still": "here"})["event"] == {"still": "here"}
+
+
+def test_a_fault_leaves_its_traceback_in_the_log(functions: Functions, project: Template) -> None:
+    with pytest.raises(FunctionError):
+        functions.invoke("Fail", {})
+    assert "RuntimeError: a fault" in (project.root / "log").read_text()
+
+
+def test_a_handler_that_overruns_is_ended_and_replaced(functions: Functions) -> None:
+    before = functions.invoke("Tell", {})["process"]
+    with pytest.raises(FunctionTimeout, match="Overrun did not answer within 1 s"):
+        functions.invoke("Overrun", {})
+    assert functions.invoke("Tell", {})["process"] != before
+    with pytest.raises(ProcessLookupError):
+        os.kill(before, 0)
+
+
+def test_edited_code_is_loaded(
+    functions: Functions, project: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.functions._SECONDS_BETWEEN_LOOKS", 0)
+    assert functions.invoke("Tell", {})["version"] == 1
+    code = project.root / "functions" / "toy" / "app.py"
+    code.write_text(code.read_text().replace("VERSION = 1", "VERSION = 12"))
+    assert functions.invoke("Tell", {})["version"] == 12
+
+
+def test_closing_ends_every_process(functions: Functions) -> None:
+    process = functions.invoke("Tell", {})["process"]
+    functions.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+_SERVER = """
+import sys
+from pathlib import Path
+from local.functions import Functions
+from local.template import read
+
+functions = Functions(read(Path(sys.argv[1]) / "template.yaml"), {}, warm=1)
+print(functions.invoke("Tell", {})["process"], flush=True)
+input()
+"""
+
+
+def test_the_processes_end_with_a_server_that_is_killed(project: Template) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER, str(project.root)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with server:
+        assert server.stdout
+        process = int(server.stdout.readline())
+        server.send_signal(signal.SIGKILL)
+    await_end(process)
+
+
+def await_end(process: int) -> None:
+    for _ in range(500):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"process {process} is still there")
