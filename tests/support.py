@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local import demo
+from local.template import ROOT
 from teaching import dynamo, jsons, projections
 from teaching.http.auth import Caller, Role
 from teaching.intake import queue
@@ -27,6 +28,8 @@ SESSION: str = demo.SPEC_SESSION["id"]
 SUBMISSION: str = demo.SPEC_SUBMISSION["id"]
 ITEM: str = demo.SPEC_ITEM["id"]
 COURSE: str = demo.SPEC_ITEM["course_id"]
+OTHERS_SESSION = "2f2e2d2c-2b2a-4929-8827-262524232221"
+OTHERS_SUBMISSION = "3f3e3d3c-3b3a-4939-8837-363534333231"
 NOBODYS = "deadbeef-0000-4000-8000-000000000000"
 """An id that exists nowhere."""
 
@@ -112,6 +115,14 @@ def take_in_examples() -> None:
     take_in("submission", submission())
 
 
+def take_in_another_asesors() -> None:
+    """The other asesor's session and submission, which are the examples' but for whose they are."""
+    take_in(
+        "session", session(id=OTHERS_SESSION, asesor_id=OTHER_ASESOR, participant_ids=[OTHER_PARTICIPANT])
+    )
+    take_in("submission", submission(id=OTHERS_SUBMISSION, user_id=OTHER_PARTICIPANT))
+
+
 def settle() -> None:
     """The projections follow every row there is, as the streams would have told them."""
     tables = settings()
@@ -189,12 +200,27 @@ def event(
     return made | changes
 
 
+def request(
+    function: str, identity: str | None = None, *, token: str, query: str | None = None, body: Any = None
+) -> Data:
+    """events/<function>.json with another token, id in its path, query string or body."""
+    made: Data = json.loads((ROOT / "events" / f"{function}.json").read_text())
+    made["headers"]["authorization"] = f"Bearer {token}"
+    if identity is not None:
+        made["pathParameters"] = dict.fromkeys(made["pathParameters"], identity)
+    if query is not None:
+        made["rawQueryString"] = query
+    if body is not None:
+        made["body"] = body if isinstance(body, str) else json.dumps(body)
+    return made
+
+
 def call(function: str, event: Data) -> Answer:
     """The answer of functions/<function>/app.py to the event."""
     answer = importlib.import_module(f"functions.{function}.app").handler(event, None)
     return Answer(answer["statusCode"], answer["headers"], answer["body"])
 
 
-def ordered(value: Any) -> str:
-    """JSON text that is equal only where keys, their order, values and types are."""
-    return jsons.dumps(value)
+def compact(example: str) -> str:
+    """An example of the spec as the API writes it: equal only where keys, order, values and types are."""
+    return json.dumps(json.loads(example), ensure_ascii=False, separators=(",", ":"))
