@@ -1,0 +1,276 @@
+"""A programme of any size in DynamoDB Local, as the functions would have left it, without going through them.
+
+The rows are made by the layer's own rules from `demo.programme`; the count trees are built from
+the bottom, their nodes as full as random growth leaves them. Left out, unless asked for, is what no
+measured request reads: the ledgers, and the lists of an asesor with a course or an item but for one
+asesor. A longer history of sessions than the programme has is added, without rosters or search.
+"""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from itertools import groupby
+from random import Random
+from threading import BoundedSemaphore
+from typing import Any, TypeVar
+from unittest.mock import patch
+from uuid import UUID
+
+from rich.console import Console
+from rich.progress import Progress
+
+from local import aws, demo, store
+from local.template import Template
+from teaching import clock, dynamo
+from teaching.coaching import rules as coaching_rules
+from teaching.coaching import store as coaching
+from teaching.directory import search
+from teaching.directory import store as directory
+from teaching.dynamo import Item
+from teaching.grading import rules as grading_rules
+from teaching.grading import store as grading
+from teaching.grading.rules import Scope
+from teaching.intake.records import ItemRecord, SessionRecord, SubmissionRecord, UserRecord
+from teaching.settings import settings
+from teaching.tally import store as tally
+from teaching.tally import tree
+from teaching.tally.nodes import Counted, Ledger, ledger_write, node_write
+from teaching.tally.tree import BRANCH_MOST, LEAF_MOST, ROOT, Branch, Child, Entry, Leaf, Node
+
+END = datetime(2026, 3, 1, tzinfo=UTC)
+SEED = 2026
+SUBMISSIONS_PER_SESSION = 20
+_BLOCK = 25
+_WRITERS = 4
+_WAITING = 64
+
+Data = Mapping[str, Any]
+Thing = TypeVar("Thing")
+
+
+@dataclass
+class World:
+    """What was loaded; `asesor` is the one that measured requests come from."""
+
+    submissions: int
+    burst: bool
+    admin: str = ""
+    asesor: str = ""
+    session: str = ""
+    """One of the asesor's, that has a roster."""
+    users: dict[str, Item] = field(default_factory=dict)
+    items: dict[str, Item] = field(default_factory=dict)
+    own: list[Item] = field(default_factory=list)
+    """The rows of the asesor's submissions."""
+    lists: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    """What each list holds, oldest first."""
+
+    def count(self, list_name: str, status: str | None = None) -> int:
+        return sum(status in (None, entry.status) for entry in self.lists[list_name])
+
+
+@contextmanager
+def loaded(
+    facts: Template, submissions: int, *, burst: bool, months: int = 24, whole: bool = False
+) -> Iterator[tuple[str, World]]:
+    """A store of its own in memory, filled, for the layer to use within the block; and its address.
+
+    `whole`: nothing is left out.
+    """
+    with store.dynamodb() as endpoint:
+        store.create_tables(endpoint, facts)
+        variables = aws.environment(endpoint, endpoint)
+        for function in facts.functions.values():
+            variables |= function.environment
+        # A client with more patience than a function's, for a machine that is busy with other things.
+        patient = store.client("dynamodb", endpoint)
+        with patch.dict(os.environ, variables), patch.object(dynamo, "client", lambda: patient):
+            settings.cache_clear()
+            yield endpoint, fill(submissions, burst=burst, months=months, whole=whole)
+    settings.cache_clear()
+
+
+def fill(submissions: int, *, burst: bool, months: int = 24, whole: bool = False) -> World:
+    """Fills the empty tables of the store that the environment names."""
+    world = World(submissions, burst)
+    records = demo.programme(submissions, seed=SEED, burst=burst, months=months, end=END)
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress, _Writer() as writer:
+        for kind, of_kind in groupby(records, lambda record: record["type"]):
+            data = (record["data"] for record in of_kind)
+            match kind:
+                case "user.saved":
+                    _add_users(world, data, writer)
+                case "item.saved":
+                    _add_items(world, data)
+                case "session.saved":
+                    _add_sessions(world, data, writer)
+                case _:
+                    shown = progress.track(data, submissions, description=f"{submissions:,} submissions")
+                    _add_submissions(world, shown, writer, whole)
+        rng = Random(SEED)
+        for list_name, entries in progress.track(world.lists.items(), description="Count trees"):
+            entries.sort(key=lambda entry: entry.key)
+            for name, node in _nodes(entries, rng).items():
+                writer.put(settings().tallies_table, _node_row(list_name, name, node))
+    _check(world)
+    return world
+
+
+def _add_users(world: World, users: Iterable[Data], writer: "_Writer") -> None:
+    people = [UserRecord.model_validate(user) for user in users]
+    _each(directory.save_user, people)
+    world.users = _stored(settings().users_table)
+    world.admin, world.asesor = (
+        next(person.id for person in people if person.role == role) for role in ("admin", "asesor")
+    )
+    for user in world.users.values():
+        for row in search.rows_of(directory.user_document(user)).values():
+            writer.put(settings().search_table, row)
+
+
+def _add_items(world: World, items: Iterable[Data]) -> None:
+    _each(directory.save_item, map(ItemRecord.model_validate, items))
+    world.items = _stored(settings().items_table)
+    _each(directory.index_item, world.items)
+
+
+def _add_sessions(world: World, sessions: Iterable[Data], writer: "_Writer") -> None:
+    records = [SessionRecord.model_validate(session) for session in sessions]
+    _each(coaching.save, records)
+    world.session = next(record.id for record in records if record.asesor_id == world.asesor)
+    rows = list(_stored(settings().sessions_table).values())
+    rng = Random(SEED)
+    for number in range(world.submissions // SUBMISSIONS_PER_SESSION):
+        past = {
+            "id": str(UUID(int=rng.getrandbits(128), version=4)),
+            "start_time": clock.utc_text(END - timedelta(hours=number)),
+            "status": coaching_rules.Status.COMPLETED.value,
+        }
+        record = records[number % len(records)].model_copy(update=past)
+        row = {"id": record.id, "version": 1, **(coaching_rules.arrival(None, record) or {})}
+        rows.append(_without_none(row | coaching_rules.derived(row, world.users[record.asesor_id])))
+        writer.put(settings().sessions_table, rows[-1])
+    for row in rows:
+        _add_to_lists(world, coaching_rules.counted(row))
+
+
+def _add_submissions(world: World, submissions: Iterable[Data], writer: "_Writer", whole: bool) -> None:
+    for data in submissions:
+        score = None if data["score"] is None else Decimal(str(data["score"]))
+        record = SubmissionRecord.model_validate({**data, "score": score})
+        user, item = world.users[record.user_id], world.items[record.item_id]
+        grader = world.users.get(record.graded_by or "")
+        row = {"id": record.id, "version": 1, **(grading_rules.arrival(None, record) or {})}
+        row = _without_none(row | grading_rules.derived(row, user, item, grader))
+        writer.put(settings().submissions_table, row)
+        counted = grading_rules.counted(row)
+        own = user["asesor_id"] == world.asesor
+        if own:
+            world.own.append(row)
+        _add_to_lists(world, counted, without_filters_of=None if own or whole else user["asesor_id"])
+        if whole:
+            write = ledger_write(f"{grading.KIND}#{record.id}", Ledger(0, counted))
+            writer.put(settings().tallies_table, dynamo.from_item(write["Put"]["Item"]))
+
+
+def _add_to_lists(world: World, counted: Counted | None, without_filters_of: str | None = None) -> None:
+    assert counted, "a row whose people and items are all there is in some list"
+    for list_name in counted.lists:
+        if not without_filters_of or f"{without_filters_of}#" not in list_name:
+            world.lists[list_name].append(counted.entry)
+
+
+def _nodes(entries: Sequence[Entry], rng: Random) -> dict[str, Node]:
+    """The tree of some sorted entries, by the names of its nodes."""
+    nodes: dict[str, Node] = {}
+    level: list[Node] = [Leaf(tuple(part)) for part in _parts(entries, LEAF_MOST, rng)]
+    while len(level) > 1:
+        children = []
+        for node in level:
+            name = f"{rng.getrandbits(48):012x}"
+            low = node.entries[0].key if isinstance(node, Leaf) else node.children[0].low
+            children.append(Child(low, name, tree.total(node)))
+            nodes[name] = node
+        level = [Branch(tuple(part)) for part in _parts(children, BRANCH_MOST, rng)]
+    return nodes | {ROOT: level[0]}
+
+
+def _parts(things: Sequence[Thing], most: int, rng: Random) -> Iterator[Sequence[Thing]]:
+    """Nodes between half full and full, 69 % on average: as they are when rows come in any order."""
+    start = 0
+    while start < len(things):
+        length = len(things) if len(things) <= most else int(most / (2 - rng.random()))
+        yield things[start : start + length]
+        start += length
+
+
+def _node_row(list_name: str, name: str, node: Node) -> Item:
+    write = node_write((list_name, name), node, 0)
+    assert write
+    return dynamo.from_item(write["Put"]["Item"])
+
+
+def _check(world: World) -> None:
+    """The trees hold what the programme made, and the table has what they hold."""
+    for scope in (Scope(), Scope(world.asesor), Scope(course=world.own[0]["course_id"])):
+        expected = Counter(entry.status for entry in world.lists[scope.list])
+        assert tally.totals(scope.list).counts == expected, scope
+    assert world.count(Scope().list) == world.submissions
+
+
+def _each(do: Callable[[Thing], object], things: Iterable[Thing]) -> None:
+    for some in dynamo.chunked(things, _BLOCK):
+        dynamo.at_once(*[partial(do, thing) for thing in some])
+
+
+def _stored(table: str) -> dict[str, Item]:
+    found: dict[str, Item] = {}
+    start: dynamo.Key | None = None
+    while True:
+        rows, start = dynamo.scan(table, start)
+        found |= {row["id"]: row for row in rows}
+        if not start:
+            return found
+
+
+def _without_none(row: Mapping[str, Any]) -> Item:
+    return {name: value for name, value in row.items() if value is not None}
+
+
+class _Writer:
+    """Puts rows in blocks by a few threads; all are there when the block ends."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Item]] = defaultdict(list)
+        self._pool = ThreadPoolExecutor(_WRITERS)
+        self._places = BoundedSemaphore(_WAITING)
+        self._futures: list[Future[None]] = []
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def put(self, table: str, row: Item) -> None:
+        rows = self._rows[table]
+        rows.append(row)
+        if len(rows) == _BLOCK:
+            self._write(table)
+
+    def _write(self, table: str) -> None:
+        self._places.acquire()
+        future = self._pool.submit(dynamo.batch_write, table, self._rows.pop(table))
+        future.add_done_callback(lambda _: self._places.release())
+        self._futures.append(future)
+
+    def __exit__(self, *_: object) -> None:
+        for table in list(self._rows):
+            self._write(table)
+        self._pool.shutdown()
+        for future in self._futures:
+            future.result()
