@@ -221,7 +221,9 @@ class _Sources:
     def version(self) -> int:
         """A number that changes when a source file does."""
         if time.monotonic() - self._looked > _SECONDS_BETWEEN_LOOKS:
-            files = [path for folder in self._folders for path in folder.rglob("*.py")]
-            self._version = hash(tuple((str(path), path.stat().st_mtime_ns) for path in sorted(files)))
+            # An editor may take a file away for a moment; then look again the next time.
+            with suppress(FileNotFoundError):
+                files = [path for folder in self._folders for path in folder.rglob("*.py")]
+                self._version = hash(tuple((str(path), path.stat().st_mtime_ns) for path in sorted(files)))
             self._looked = time.monotonic()
         return self._version

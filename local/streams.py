@@ -126,8 +126,9 @@ class EventSourceMapping:
             try:
                 found = self._poll()
                 failures = 0
-            except (BotoCoreError, ClientError):
-                # The store went away, or trimmed what we were reading: look at the stream afresh.
+            except (BotoCoreError, ClientError, OSError):
+                # The store went away or trimmed what we were reading, or the checkpoint could not be
+                # written: look at the stream afresh.
                 self._iterators.clear()
                 self._listed = -_SHARDS_SECONDS
                 failures += 1

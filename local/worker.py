@@ -9,10 +9,12 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
 from local.template import REGION
@@ -47,22 +49,32 @@ class Context:
 def main() -> None:
     # Ctrl-C reaches the whole terminal; the server decides when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with os.fdopen(os.dup(0), "rb") as requests, os.fdopen(os.dup(1), "wb") as answers:
-        # What a handler prints is its log, and must not get between the answers.
-        os.dup2(2, 1)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        managed: set[str] = set()
-        for line in requests:
-            request = json.loads(line)
-            if "event" in request:
-                _set_environment(request["environment"], managed)
-                answers.write(_answer(request) + b"\n")
-            else:
-                for function in request["load"]:
-                    _set_environment(function["environment"], managed)
-                    _load(function["handler"])
-                answers.write(b"loaded\n")
-            answers.flush()
+    requests: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_receive, args=(os.dup(0), requests), daemon=True).start()
+    # What a handler prints is its log, and must not get between the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    managed: set[str] = set()
+    while True:
+        request = json.loads(requests.get())
+        if "event" in request:
+            _set_environment(request["environment"], managed)
+            answers.write(_answer(request) + b"\n")
+        else:
+            for function in request["load"]:
+                _set_environment(function["environment"], managed)
+                _load(function["handler"])
+            answers.write(b"loaded\n")
+        answers.flush()
+
+
+def _receive(descriptor: int, requests: "SimpleQueue[bytes]") -> None:
+    """Ends the process with its input, whatever its handler is at."""
+    with os.fdopen(descriptor, "rb") as lines:
+        for line in lines:
+            requests.put(line)
+    os._exit(0)
 
 
 def _answer(request: Mapping[str, Any]) -> bytes:

@@ -25,6 +25,7 @@ Resources:
   Exit: {Type: AWS::Serverless::Function, Properties: {Handler: app.leave}}
   Die: {Type: AWS::Serverless::Function, Properties: {Handler: app.die}}
   Overrun: {Type: AWS::Serverless::Function, Properties: {Handler: app.overrun, Timeout: 1}}
+  Hang: {Type: AWS::Serverless::Function, Properties: {Handler: app.hang, Timeout: 600}}
   Odd: {Type: AWS::Serverless::Function, Properties: {Handler: app.odd}}
   Missing: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/missing, Handler: app.handler}}
 """
@@ -75,6 +76,11 @@ def die(event, context):
 
 
 def overrun(event, context):
+    time.sleep(3600)
+
+
+def hang(event, context):
+    print("hanging in", os.getpid(), flush=True)
     time.sleep(3600)
 
 
