@@ -1,0 +1,120 @@
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.aws import StandIn
+from local.functions import FunctionError
+from local.records import Intake
+from local.template import QueueSource
+
+SOURCE = QueueSource("IngestRecords", "Records", batch_size=3, max_receives=10)
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> StandIn:
+    return StandIn({}, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.records._FIRST_PAUSE", 0.001)
+
+
+def line(name: str) -> str:
+    return json.dumps({"type": "thing.saved", "data": {"name": name}})
+
+
+def names(event: Mapping[str, Any]) -> list[str]:
+    return [json.loads(record["body"])["detail"]["name"] for record in event["Records"]]
+
+
+def test_records_come_as_eventbridge_events_in_sqs_messages(stand_in: StandIn) -> None:
+    events: list[Mapping[str, Any]] = []
+    answer = Intake(SOURCE, lambda _, event: events.append(event), stand_in).accept([line("Rén")])
+    assert answer == {"accepted": 1, "rejected": []}
+    (message,) = events[0]["Records"]
+    assert message["eventSource"] == "aws:sqs"
+    assert message["eventSourceARN"].endswith(":Records")
+    body = json.loads(message["body"])
+    assert body["detail-type"] == "thing.saved"
+    assert body["detail"] == {"name": "Rén"}
+    assert {"version", "id", "source", "time", "region", "account", "resources"} < body.keys()
+
+
+def test_batches_are_as_the_template_says_and_blank_lines_are_skipped(stand_in: StandIn) -> None:
+    batches: list[list[str]] = []
+    lines = [line("a"), "", line("b"), line("c"), "  ", line("d")]
+    answer = Intake(SOURCE, lambda _, event: batches.append(names(event)), stand_in).accept(lines)
+    assert batches == [["a", "b", "c"], ["d"]]
+    assert answer == {"accepted": 4, "rejected": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "not JSON"),
+        ('{"type": "x", "data": NaN}', "NaN is not a JSON number"),
+        ("[1]", "not a record"),
+        ('{"type": 1, "data": {}}', "not a record"),
+        ('{"type": "x"}', "not a record"),
+    ],
+)
+def test_a_line_that_is_no_record_is_named_and_kept(
+    stand_in: StandIn, tmp_path: Path, text: str, reason: str
+) -> None:
+    answer = Intake(SOURCE, lambda _, event: None, stand_in).accept([line("a"), text, line("b")])
+    assert answer["accepted"] == 2
+    (rejected,) = answer["rejected"]
+    assert rejected["line"] == 2
+    assert reason in rejected["reason"]
+    assert json.loads((tmp_path / "RejectedRecords.jsonl").read_text())["body"] == text
+
+
+def test_what_the_function_rejects_is_told_with_its_reason(stand_in: StandIn, tmp_path: Path) -> None:
+    def ingest(_: str, event: Mapping[str, Any]) -> None:
+        message = event["Records"][1]
+        attributes = {"message_id": message["messageId"], "reason": "name: too short"}
+        stand_in.answer(
+            "AmazonSQS.SendMessage",
+            {
+                "QueueUrl": "http://127.0.0.1:1/123456789012/RejectedRecords",
+                "MessageBody": message["body"],
+                "MessageAttributes": {name: {"StringValue": value} for name, value in attributes.items()},
+            },
+        )
+
+    answer = Intake(SOURCE, ingest, stand_in).accept([line("a"), line(""), line("c")])
+    assert answer == {"accepted": 2, "rejected": [{"line": 2, "reason": "name: too short"}]}
+    kept = json.loads((tmp_path / "RejectedRecords.jsonl").read_text())
+    assert kept["attributes"]["reason"] == "name: too short"
+
+
+def test_only_what_failed_comes_again(stand_in: StandIn) -> None:
+    calls: list[list[str]] = []
+
+    def ingest(_: str, event: Mapping[str, Any]) -> Any:
+        calls.append(names(event))
+        failed = [record for record in event["Records"] if len(calls) == 1 and "b" in record["body"]]
+        return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed[-1:]]}
+
+    answer = Intake(SOURCE, ingest, stand_in).accept([line("a"), line("c"), line("b")])
+    assert calls == [["a", "c", "b"], ["b"]]
+    assert answer == {"accepted": 3, "rejected": []}
+
+
+def test_a_function_that_goes_on_failing_is_told_for_every_line(stand_in: StandIn, tmp_path: Path) -> None:
+    tries: list[str] = []
+
+    def ingest(_: str, event: Mapping[str, Any]) -> None:
+        tries.extend(names(event))
+        raise FunctionError("IngestRecords: a fault")
+
+    answer = Intake(SOURCE, ingest, stand_in).accept([line("a"), line("b")])
+    assert answer["accepted"] == 0
+    assert [row["line"] for row in answer["rejected"]] == [1, 2]
+    assert all(row["reason"].endswith("IngestRecords: a fault") for row in answer["rejected"])
+    assert tries == ["a", "b"] * 5
+    assert len((tmp_path / "RejectedRecords.jsonl").read_text().splitlines()) == 2
