@@ -1,0 +1,314 @@
+"""docs/openapi.yaml, made from the template's routes and the functions' own declarations.
+
+`python -m local.openapi` writes it, `--check` fails when it says something else than the code. Types
+do not tell which texts are ids or times; their names do (`_FORMATS`). Examples are the spec's, but
+for the status that grading sets: requests from events/, answers from docs/examples.json.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args, get_origin, get_type_hints
+
+import yaml
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+from local import template
+from local.template import ROOT, Route, Template
+from teaching.errors import (
+    ApiError,
+    BodyTooLarge,
+    Forbidden,
+    InvalidBody,
+    InvalidQuery,
+    Unauthorized,
+    Unavailable,
+)
+from teaching.http import envelope
+from teaching.http.endpoint import BODY_BYTES, Endpoint
+from teaching.http.envelope import Redirect
+from teaching.http.pages import PER_PAGE_MOST, Page, Pagination
+
+Json = dict[str, Any]
+
+DOCUMENT = ROOT / "docs" / "openapi.yaml"
+SCHEMAS = "#/components/schemas/"
+
+_FORMATS = {
+    ("id", "_id"): {"format": "uuid"},
+    ("_at", "_time"): {"format": "date-time"},
+}
+_LEAST = {"limit": 1, "page": 1, "score": 0}
+_EXPLAINED = {"limit": f"Above {PER_PAGE_MOST} it is served as {PER_PAGE_MOST}, and `per_page` says so"}
+_HEADERS: dict[type[ApiError], str] = {Unauthorized: "WWW-Authenticate", Unavailable: "Retry-After"}
+
+_DESCRIPTION = """\
+Coaching sessions, presences, submissions and grades of a mentoring programme.
+
+Every answer has one of two shapes: `{"data": …, "message": …, "status": true}`, or
+`{"errors": ["what", "detail", …], "status": false}`, where the first string is always one of those
+listed here and the details say which field is wrong and why. What is missing and what is not the
+caller's to see are answered alike. Ids are lower-case UUIDs; times are UTC with three decimals.
+"""
+
+
+def document(facts: Template) -> Json:
+    """The whole OpenAPI document."""
+    schemas: Json = {}
+    paths: Json = {}
+    raised: set[type[ApiError]] = set()
+    for route in facts.routes:
+        endpoint = _handler(facts, route)
+        if isinstance(endpoint, Endpoint) and route.path and route.method:
+            operation = _operation(facts, route, endpoint, schemas)
+            paths.setdefault(route.path, {})[route.method.lower()] = operation
+            raised |= set(_errors(endpoint))
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Teaching API", "version": "1.0.0", "description": _DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "tags": [
+            {"name": "Coaching", "description": "Coaching sessions and who came to them"},
+            {"name": "Grading", "description": "What participants hand in, and the grades they get"},
+        ],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "HS256, with `sub` (the user's id), `role`, `exp`, `iat`, `iss` and `aud`",
+                }
+            },
+            "schemas": {
+                "Failure": _object(
+                    {"errors": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
+                    {"status": {"const": False}},
+                )
+            }
+            | {name: schemas[name] for name in sorted(schemas)},
+            "responses": {
+                error.__name__: _failure(error.message, [error], _HEADERS.get(error))
+                for error in sorted(raised, key=lambda error: (error.status, error.__name__))
+            }
+            | {"Fault": _failure_of(["Internal server error"], "Internal server error")},
+        },
+    }
+
+
+def _handler(facts: Template, route: Route) -> Any:
+    return importlib.import_module(facts.functions[route.function].module).handler
+
+
+def _operation(facts: Template, route: Route, endpoint: Endpoint, schemas: Json) -> Json:
+    module = facts.functions[route.function].module
+    name = module.split(".")[1]
+    purpose = (importlib.import_module(module).__doc__ or "").partition(": ")[2].strip()
+    roles = sorted(role.value for role in endpoint.roles)
+    body = _event(name).get("body") if endpoint.body else None
+    operation: Json = {
+        "operationId": name,
+        "tags": ["Coaching" if "coachings" in (route.path or "") else "Grading"],
+        "summary": purpose[:1].upper() + purpose[1:],
+        "description": f"For {' and '.join(roles)}.",
+        "x-roles": roles,
+    }
+    if parameters := [*_path_parameters(route), *_query_parameters(endpoint.query)]:
+        operation["parameters"] = parameters
+    if endpoint.body and body:
+        content = {"schema": _schema(endpoint.body, schemas), "example": json.loads(body)}
+        operation["requestBody"] = {
+            "required": True,
+            "description": f"At most {BODY_BYTES // 1024} KB",
+            "content": {"application/json": content},
+        }
+    operation["responses"] = _success(name, endpoint, schemas) | _failures(endpoint)
+    return operation
+
+
+def _event(name: str) -> Json:
+    event: Json = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))
+    return event
+
+
+def _path_parameters(route: Route) -> list[Json]:
+    names = [part[1:-1] for part in (route.path or "").split("/") if part.startswith("{")]
+    uuid = {"type": "string", "format": "uuid"}
+    return [{"name": name, "in": "path", "required": True, "schema": uuid} for name in names]
+
+
+def _query_parameters(model: type[BaseModel] | None) -> Iterable[Json]:
+    fields = _schema(model, {}, hoist=False)["properties"] if model else {}
+    for name, schema in fields.items():
+        given = _without_null(schema)
+        described = {"description": given.pop("description")} if "description" in given else {}
+        yield {"name": name, "in": "query", **described, "schema": given}
+
+
+def _without_null(schema: Json) -> Json:
+    """A parameter that may be left out, but has no way to be null."""
+    given = {key: value for key, value in schema.items() if not (key == "default" and value is None)}
+    if isinstance(given.get("type"), list):
+        given["type"] = given["type"][0]
+    if None in given.get("enum", []):
+        given["enum"] = [value for value in given["enum"] if value is not None]
+    return given
+
+
+def _success(name: str, endpoint: Endpoint, schemas: Json) -> Json:
+    answer = get_type_hints(endpoint.function)["return"]
+    if answer is Redirect:
+        location = {"schema": {"type": "string", "format": "uri"}, "description": "The meeting"}
+        return {"302": {"description": "To the meeting, without a body", "headers": {"Location": location}}}
+    data: Json
+    if get_origin(answer) is Page:
+        rows = {"type": "array", "items": _schema(get_args(answer)[0], schemas)}
+        data = {"rows": rows, "pagination": _schema(Pagination, schemas)}
+    else:
+        data = {"rows": _schema(answer, schemas)}
+    told: list[Json] = [{"message": {"const": endpoint.message}}, {"status": {"const": True}}]
+    if endpoint.enveloped is envelope.page_within:
+        whole = _object({"data": _object({"data": data["rows"]}, {"pagination": data["pagination"]})}, *told)
+    elif endpoint.enveloped is envelope.page_beside:
+        whole = _object({"data": data["rows"]}, *told, {"pagination": data["pagination"]})
+    else:
+        whole = _object({"data": data["rows"]}, *told)
+    examples = json.loads((ROOT / "docs" / "examples.json").read_text(encoding="utf-8"))
+    content = {"application/json": {"schema": whole, "example": examples[name]}}
+    return {"200": {"description": "Success", "content": content}}
+
+
+def _errors(endpoint: Endpoint) -> list[type[ApiError]]:
+    """All that the endpoint may answer, its own and the decorator's."""
+    errors: list[type[ApiError]] = [Unauthorized, Forbidden, Unavailable, *endpoint.errors]
+    errors += [endpoint.missing] if endpoint.missing else []
+    errors += [InvalidQuery] if endpoint.query else []
+    errors += [InvalidBody, BodyTooLarge] if endpoint.body else []
+    return errors
+
+
+def _failures(endpoint: Endpoint) -> Json:
+    by_status: dict[str, list[type[ApiError]]] = {}
+    for error in sorted(_errors(endpoint), key=lambda error: error.status):
+        by_status.setdefault(str(error.status.value), []).append(error)
+    answers = {
+        status: {"$ref": f"#/components/responses/{errors[0].__name__}"}
+        if len(errors) == 1
+        else _failure("; ".join(error.message for error in errors), errors)
+        for status, errors in by_status.items()
+    }
+    return dict(sorted((answers | {"500": {"$ref": "#/components/responses/Fault"}}).items()))
+
+
+def _failure(description: str, errors: Iterable[type[ApiError]], header: str | None = None) -> Json:
+    answer = _failure_of([error.message for error in errors], description)
+    return answer | ({"headers": {header: {"schema": {"type": "string"}}}} if header else {})
+
+
+def _failure_of(messages: Iterable[str], description: str) -> Json:
+    examples = {message: {"value": {"errors": [message], "status": False}} for message in messages}
+    content = {"schema": {"$ref": f"{SCHEMAS}Failure"}, "examples": examples}
+    return {"description": description, "content": {"application/json": content}}
+
+
+def _object(*fields: Json) -> Json:
+    properties = {name: schema for field in fields for name, schema in field.items()}
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+class _Numbers(GenerateJsonSchema):
+    """Decimals are JSON numbers here, exact as they are."""
+
+    def decimal_schema(self, schema: Any) -> Json:
+        return {"type": "number"}
+
+
+def _schema(of: Any, schemas: Json, *, hoist: bool = True) -> Json:
+    """The type's schema; objects with a name go to `schemas`, to be referred to."""
+    made = TypeAdapter(of).json_schema(
+        mode="validation", ref_template=f"{SCHEMAS}{{model}}", schema_generator=_Numbers
+    )
+    named = made.pop("$defs", {})
+    if hoist:
+        named |= {of.__name__: made}
+    enums = {name: schema["enum"] for name, schema in named.items() if "enum" in schema}
+    for name, schema in named.items():
+        if name not in enums:
+            plain = _plain(schema, enums)
+            if schemas.setdefault(name, plain) != plain:
+                raise ValueError(f"two types are called {name}")
+    return {"$ref": f"{SCHEMAS}{of.__name__}"} if hoist else _plain(made, enums)
+
+
+def _plain(schema: Mapping[str, Any], enums: Mapping[str, list[str]], name: str = "") -> Json:
+    """Without titles, enums in place, null among the types, and the formats that names tell."""
+    if enum := enums.get(str(schema.get("$ref", "")).removeprefix(SCHEMAS)):
+        schema = {
+            **{key: value for key, value in schema.items() if key != "$ref"},
+            "type": "string",
+            "enum": enum,
+        }
+    if options := [_plain(option, enums, name) for option in schema.get("anyOf", [])]:
+        rest = {key: value for key, value in schema.items() if key != "anyOf"}
+        return _nullable(options) | _plain(rest, enums)
+    plain = {key: value for key, value in schema.items() if key != "title"}
+    if "properties" in plain:
+        plain["properties"] = {key: _plain(value, enums, key) for key, value in plain["properties"].items()}
+    if plain.get("type") == "string" and "enum" not in plain:
+        for names, form in _FORMATS.items():
+            if name.endswith(names) and (name in names or "_" in name):
+                plain |= form
+    if name in _LEAST and plain.get("type") in ("integer", "number"):
+        plain["minimum"] = _LEAST[name]
+    if name in _EXPLAINED:
+        plain["description"] = _EXPLAINED[name]
+    return plain
+
+
+def _nullable(options: list[Json]) -> Json:
+    """`type: [string, "null"]` where that says it all."""
+    (value, *_), null = options, {"type": "null"}
+    if len(options) == 2 and options[1] == null and "type" in value:
+        return (
+            value
+            | {"type": [value["type"], "null"]}
+            | ({"enum": [*value["enum"], None]} if "enum" in value else {})
+        )
+    return {"anyOf": options}
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def text(facts: Template) -> str:
+    """docs/openapi.yaml as it should be."""
+    note = "# Made by `make openapi` from the template and the functions; change those.\n"
+    return note + yaml.dump(document(facts), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def main(arguments: list[str]) -> int:
+    fresh = text(template.read())
+    if "--check" not in arguments:
+        DOCUMENT.write_text(fresh, encoding="utf-8")
+        return 0
+    if DOCUMENT.exists() and DOCUMENT.read_text(encoding="utf-8") == fresh:
+        return 0
+    print("docs/openapi.yaml does not say what the code does: run `make openapi`", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

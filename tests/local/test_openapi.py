@@ -1,0 +1,120 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
+from openapi_spec_validator import validate
+
+from local import openapi
+from local.template import Template
+from teaching import jsons
+from tests import support
+from tests.conftest import MakeToken
+from tests.examples import example
+
+
+@pytest.fixture(scope="module")
+def document(facts: Template) -> dict[str, Any]:
+    return openapi.document(facts)
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found = [operation for path in document["paths"].values() for operation in path.values()]
+    return {operation["operationId"]: operation for operation in found}
+
+
+def faults(document: dict[str, Any], schema: dict[str, Any], instance: Any) -> list[str]:
+    """Where the instance does not fit a schema of the document."""
+    validator = OAS31Validator(
+        schema | {"components": document["components"]}, format_checker=oas31_format_checker
+    )
+    return [error.message for error in validator.iter_errors(instance)]
+
+
+def test_the_file_says_what_the_code_does(facts: Template) -> None:
+    assert openapi.DOCUMENT.read_text(encoding="utf-8") == openapi.text(facts)
+
+
+def test_it_is_valid(document: dict[str, Any]) -> None:
+    validate(document)
+
+
+def test_it_has_every_route_but_the_default(document: dict[str, Any], facts: Template) -> None:
+    described = {
+        (method, path, operation["operationId"])
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    served = {
+        ((route.method or "").lower(), route.path, facts.functions[route.function].module.split(".")[1])
+        for route in facts.routes
+        if route.path
+    }
+    assert described == served
+
+
+def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
+    checked = 0
+    for operation in operations(document).values():
+        bodies = [answer for answer in operation["responses"].values() if "content" in answer]
+        bodies += [operation["requestBody"]] if "requestBody" in operation else []
+        for body in bodies:
+            content = body["content"]["application/json"]
+            examples = [content["example"]] if "example" in content else []
+            examples += [named["value"] for named in content.get("examples", {}).values()]
+            for instance in examples:
+                assert faults(document, content["schema"], instance) == []
+                checked += 1
+    assert checked > len(operations(document))
+
+
+def test_the_errors_of_a_route_are_those_of_its_endpoint(document: dict[str, Any]) -> None:
+    grading = operations(document)["grade_submission"]
+    assert grading["x-roles"] == ["admin", "asesor"]
+    assert list(grading["responses"]) == ["200", "400", "401", "403", "404", "413", "500", "503"]
+    told = grading["responses"]["400"]["content"]["application/json"]["examples"]
+    assert set(told) == {"Invalid request body", "Submission cannot be graded"}
+    assert grading["responses"]["404"] == {"$ref": "#/components/responses/SubmissionNotFound"}
+    starting = operations(document)["start_coaching"]
+    assert list(starting["responses"]) == ["302", "400", "401", "403", "404", "500", "503"]
+    assert "Location" in starting["responses"]["302"]["headers"]
+
+
+def test_parameters_tell_their_defaults_and_limits(document: dict[str, Any]) -> None:
+    given = {
+        parameter["name"]: parameter for parameter in operations(document)["list_submissions"]["parameters"]
+    }
+    assert list(given) == ["limit", "page", "search", "material_item_id", "status", "course_id"]
+    assert given["limit"]["schema"] == {"type": "integer", "default": 25, "minimum": 1}
+    assert given["status"]["schema"] == {"type": "string", "enum": ["in_progress", "submitted", "graded"]}
+    assert given["course_id"]["schema"] == {"type": "string", "format": "uuid"}
+    (session,) = operations(document)["start_coaching"]["parameters"]
+    assert (session["name"], session["in"], session["required"]) == ("coachingId", "path", True)
+
+
+def test_the_functions_answer_as_described(
+    document: dict[str, Any], tables: str, make_token: MakeToken
+) -> None:
+    support.take_in_examples()
+    support.settle()
+    for function, operation in operations(document).items():
+        for token in (make_token(operation["x-roles"][0]), make_token(operation["x-roles"][-1]), "none"):
+            answer = support.call(function, example(function, token))
+            described = operation["responses"][str(answer.status)]
+            if "$ref" in described:
+                described = document["components"]["responses"][described["$ref"].rpartition("/")[2]]
+            if "content" in described:
+                schema = described["content"]["application/json"]["schema"]
+                assert faults(document, schema, jsons.loads(answer.text)) == []
+
+
+def test_a_stale_document_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(openapi, "DOCUMENT", tmp_path / "openapi.yaml")
+    assert openapi.main(["--check"]) == 1
+    assert capsys.readouterr().err == (
+        "docs/openapi.yaml does not say what the code does: run `make openapi`\n"
+    )
+    assert openapi.main([]) == 0
+    assert openapi.main(["--check"]) == 0
