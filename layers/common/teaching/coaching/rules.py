@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from teaching.directory.people import Person, person_copy
@@ -46,7 +47,7 @@ class Mark(Strict):
     """The body of "Mark Coaching Presence". Notes not given stay as they are; null takes them away."""
 
     participant_id: Uuid
-    status: Attendance
+    status: Annotated[Attendance, Field(strict=False)]
     feedback_notes: Note | None = None
     joined_at: Utc | None = None
 

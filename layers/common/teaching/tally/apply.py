@@ -17,7 +17,7 @@ from teaching.errors import Unavailable
 from teaching.tally import tree
 from teaching.tally.nodes import Counted, Ledger, ledger_write, node_write, read_ledgers, read_versions
 from teaching.tally.pages import NodeName
-from teaching.tally.tree import EMPTY, ROOT, Key, MissingNode, Node
+from teaching.tally.tree import EMPTY, ROOT, Entry, Key, MissingNode, Node
 
 TRIES = 12
 GRAFT_AFTER = 3
@@ -126,13 +126,26 @@ class _Work:
         wanted = _places(after)
         for list_name, key in self._known(identity, before) | wanted:
             made = {name: node for (of_list, name), node in changes.items() if of_list == list_name}
-            nodes = ChainMap(made, self._nodes[list_name])
-            if after and (list_name, key) in wanted:
-                tree.insert(nodes, after.entry, _new_name)
-            else:
-                tree.remove(nodes, key, _new_name)
+            entry = after.entry if after and (list_name, key) in wanted else None
+            self._change(list_name, made, key, entry)
             changes |= {(list_name, name): node for name, node in made.items()}
         return changes
+
+    def _change(self, list_name: str, made: dict[str, Node | None], key: Key, entry: Entry | None) -> None:
+        """Puts the entry at its key, or takes away what is there; the nodes that change join `made`."""
+        nodes = ChainMap(made, self._nodes[list_name])
+        while True:
+            try:
+                if entry:
+                    tree.insert(nodes, entry, _new_name)
+                else:
+                    tree.remove(nodes, key, _new_name)
+                return
+            except MissingNode as missing:
+                # A leaf that emptied leaves its keys to a neighbour, which nobody had asked for.
+                if str(missing) in nodes:
+                    raise
+                self._read({(list_name, str(missing))})
 
     def _known(self, identity: str, before: Counted | None) -> set[Place]:
         return _places(before) | set((self._repair or {}).get(identity, ()))
@@ -144,18 +157,20 @@ class _Work:
         asked: set[NodeName] = set()
         while wanted:
             asked |= wanted
-            for (list_name, name), (node, version) in read_versions(wanted, consistent=True).items():
-                self._nodes[list_name][name] = node
-                self._versions[list_name, name] = version
-            if self._graft:
-                for list_name, name in wanted:
-                    self._nodes[list_name].setdefault(name, EMPTY)
+            self._read(wanted)
             wanted = {
                 (list_name, missing)
                 for list_name, keys in ways.items()
                 for key in keys
                 if (missing := _unread(self._nodes[list_name], key))
             } - asked
+
+    def _read(self, names: Collection[NodeName]) -> None:
+        found = read_versions(names, consistent=True)
+        for list_name, name in names:
+            node, version = found.get((list_name, name), (EMPTY if self._graft else None, 0))
+            self._nodes[list_name][name] = node
+            self._versions[list_name, name] = version
 
     def _commit(self) -> None:
         if not self._ledgers and not self._changed:

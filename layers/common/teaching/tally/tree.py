@@ -3,8 +3,8 @@
 The idea: a list (all submissions, those of one asesor, …) is a sorted set of small entries. Leaves
 hold the entries, branches hold for each child its lowest key and the sum of what is below it: rows
 by status, and the scores of the graded ones. So the root alone gives every total and average, and
-one node of each level leads to the row at any offset: with at least 80 children a node, three levels
-reach beyond a million rows, wherever in time they bunch.
+one node of each level leads to the row at any offset: with nodes two thirds full, three levels reach a
+million rows, wherever in time they bunch.
 
 Nodes are immutable. `insert` and `remove` are set operations, so repeating one changes nothing. A
 node that overflows is split: evenly in the middle, but at the end where rows are appended in order,
@@ -19,7 +19,9 @@ from typing import NamedTuple
 ROOT = "root"
 LEAF_MOST = 192
 BRANCH_MOST = 160
-"""Chosen so that a full node is read with one unit (8 KB) or less."""
+"""Chosen so that a full node is read with one unit (8 KB) or less, and"""
+ROOT_MOST = 80
+"""children or entries of a root with half a unit: every request reads one."""
 
 Key = tuple[str, str]
 """(sort text, id): the total order of a list. The sort text is a time."""
@@ -146,13 +148,13 @@ def _put_back(nodes: Nodes, path: list[Step], node: Node, new_name: Callable[[],
         child = branch.children[at]
         nodes[child.node] = None
         siblings: list[Child] = []
-        for piece in _pieces(node, last):
+        for piece in _pieces(node, last, LEAF_MOST if isinstance(node, Leaf) else BRANCH_MOST):
             low = _low(piece) if siblings else min(child.low, _low(piece))
             name = new_name() if siblings else child.node
             nodes[name] = piece
             siblings.append(Child(low, name, total(piece)))
         node = Branch((*branch.children[:at], *siblings, *branch.children[at + 1 :]))
-    pieces = _pieces(node, last)
+    pieces = _pieces(node, last, ROOT_MOST)
     if len(pieces) > 1:
         below = [Child(_low(piece), new_name(), total(piece)) for piece in pieces]
         nodes.update(zip([child.node for child in below], pieces, strict=True))
@@ -165,16 +167,10 @@ def _low(node: Node) -> Key:
     return node.entries[0].key if isinstance(node, Leaf) else node.children[0].low
 
 
-def _pieces(node: Node, last: bool) -> list[Node]:
+def _pieces(node: Node, last: bool, most: int) -> list[Node]:
     """The node, in two where it overflows, none where it is empty; the last of a list leaves a full one."""
+    length = len(node.entries) if isinstance(node, Leaf) else len(node.children)
+    cut = length if length <= most else most if last else length // 2
     if isinstance(node, Leaf):
-        cut = _cut(len(node.entries), LEAF_MOST, last)
         return [Leaf(part) for part in (node.entries[:cut], node.entries[cut:]) if part]
-    cut = _cut(len(node.children), BRANCH_MOST, last)
     return [Branch(part) for part in (node.children[:cut], node.children[cut:]) if part]
-
-
-def _cut(length: int, most: int, last: bool) -> int:
-    if length <= most:
-        return length
-    return most if last else length // 2

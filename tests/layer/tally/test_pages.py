@@ -1,0 +1,101 @@
+"""Windows over merged lists against a plain sorted list, and how many nodes and round trips they read."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import count
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from teaching.tally import tree
+from teaching.tally.pages import NodeName, window
+from teaching.tally.tree import BRANCH_MOST, LEAF_MOST, ROOT, Branch, Entry, MissingNode, Node
+
+STATUSES = ("in_progress", "submitted", "graded")
+
+
+class Shelf:
+    """Lists in memory, counting what is read of them."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, dict[str, Node | None]] = {}
+        self.trips = self.reads = 0
+
+    def add(self, name: str, entries: Sequence[Entry]) -> None:
+        nodes: dict[str, Node | None] = {}
+        numbers = count()
+        for each in entries:
+            tree.insert(nodes, each, lambda: f"node {next(numbers)}")
+        self.lists[name] = nodes
+
+    def __call__(self, names: Sequence[NodeName]) -> dict[NodeName, Node]:
+        self.trips += 1
+        self.reads += len(names)
+        return {(of, name): node for of, name in names if (node := self.lists[of].get(name))}
+
+
+def entries(random: Random, prefix: str, number: int, times: int) -> list[Entry]:
+    return [
+        Entry(f"{random.randrange(times):06}", f"{prefix} {at}", random.choice(STATUSES), Decimal(at))
+        for at in range(number)
+    ]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 2**32),
+    sizes=st.lists(st.integers(0, 80), max_size=5),
+    extra=st.integers(0, 20),
+    times=st.sampled_from([1, 5, 1000]),
+    status=st.sampled_from([None, *STATUSES]),
+    limit=st.integers(1, 30),
+)
+def test_the_pages_are_the_merged_lists_cut_in_pieces(
+    seed: int, sizes: list[int], extra: int, times: int, status: str | None, limit: int
+) -> None:
+    random = Random(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree, "LEAF_MOST", 4)
+        patch.setattr(tree, "BRANCH_MOST", 3)
+        patch.setattr(tree, "ROOT_MOST", 3)
+        shelf = Shelf()
+        rows = given_as_is = entries(random, "extra", extra, times)
+        for at, size in enumerate(sizes):
+            of_list = entries(random, f"list {at}", size, times)
+            shelf.add(f"list {at}", of_list)
+            rows = rows + of_list
+        expected = sorted((row for row in rows if status in (None, row.status)), key=tree_key, reverse=True)
+        for offset in range(0, len(expected) + limit, limit):
+            found = window(list(shelf.lists), status, offset, limit, shelf, given_as_is)
+            assert found.total == len(expected)
+            assert [row.entry for row in found.rows] == expected[offset : offset + limit]
+
+
+def tree_key(entry: Entry) -> tuple[str, str]:
+    return entry.key
+
+
+def test_a_page_reads_one_round_trip_a_level_and_hardly_more_than_a_node_each() -> None:
+    random = Random(1)
+    shelf = Shelf()
+    shelf.add("list", entries(random, "row", 3 * LEAF_MOST * BRANCH_MOST // 2, 10**6))
+    root = shelf.lists["list"][ROOT]
+    assert isinstance(root, Branch)
+    total = tree.total(root).of(None)
+    for offset in random.sample(range(total), 50):
+        shelf.trips = shelf.reads = 0
+        window(["list"], None, offset, 25, shelf)
+        assert shelf.trips <= 3
+        assert shelf.reads <= 5
+
+
+def test_a_node_that_went_away_while_it_was_read_is_an_error_not_a_short_page() -> None:
+    shelf = Shelf()
+    shelf.add("list", entries(Random(1), "row", 3 * LEAF_MOST, 10**6))
+    root = shelf.lists["list"][ROOT]
+    assert isinstance(root, Branch)
+    shelf.lists["list"][root.children[-1].node] = None
+    with pytest.raises(MissingNode):
+        window(["list"], None, 0, 25, shelf)
