@@ -4,9 +4,10 @@ What a request asks for at the same time is asked one after the other while the 
 calling thread, so that the same request always comes to the same figures.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
@@ -25,8 +26,13 @@ class Cost:
     requests: int = 0
     trips: int = 0
     writes: int = 0
-    read_units: float = 0
+    reads_of: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Read units by table."""
     write_units: float = 0
+
+    @property
+    def read_units(self) -> float:
+        return sum(self.reads_of.values())
 
 
 @contextmanager
@@ -41,12 +47,12 @@ def metered() -> Iterator[Cost]:
         answer = plain_call(operation, **arguments, ReturnConsumedCapacity="TOTAL")
         consumed = answer["ConsumedCapacity"]
         parts = consumed if isinstance(consumed, list) else [consumed]
-        units = sum(part["CapacityUnits"] for part in parts)
-        if operation in READS:
-            cost.read_units += units
-        else:
-            cost.writes += 1
-            cost.write_units += units
+        for part in parts:
+            if operation in READS:
+                cost.reads_of[part["TableName"]] += part["CapacityUnits"]
+            else:
+                cost.write_units += part["CapacityUnits"]
+        cost.writes += operation not in READS
         return answer
 
     def at_once(*requests: Callable[[], Any]) -> list[Any]:

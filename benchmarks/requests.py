@@ -4,39 +4,89 @@ Each calls the endpoint's own function: what Lambda runs between the check of th
 writing of the answer as JSON.
 """
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from decimal import Decimal
+from enum import StrEnum
 from importlib import import_module
-from itertools import product
+from itertools import chain, combinations, product
+from math import ceil
 from random import Random
 from typing import Any, NamedTuple
 
-from benchmarks.load import World
-from local import demo
+from benchmarks.load import SEED, World
+from benchmarks.meter import Cost
 from teaching.coaching.rules import Attendance, Mark
 from teaching.directory import search
-from teaching.directory import store as directory
 from teaching.grading.rules import Grade, Scope, Status, SubmissionQuery
 from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import Endpoint
 from teaching.http.pages import PER_PAGE, PageQuery
 
-FIRST_OF_ONE = "list, page 1, one status"
-FIRST_OF_ALL = "list, page 1, all statuses"
-PAGE_OF_ONE = "list, any page, any filter, one status"
-PAGE_OF_ALL = "list, any page, any filter, all statuses"
-STATISTICS = "statistics"
-DETAILS = "details"
-SEARCH = "search that finds 20 people"
-GRADE = "grade"
-MARK = "mark"
-OTHER = "other"
-
 PEOPLE_SOUGHT = 20
 
 
+class Line(StrEnum):
+    """The kinds of requests in the table of budgets."""
+
+    FIRST_OF_ONE = "list, page 1, one status"
+    FIRST_OF_ALL = "list, page 1, all statuses"
+    PAGE_OF_ONE = "list, any page, any filter, one status"
+    PAGE_OF_ALL = "list, any page, any filter, all statuses"
+    STATISTICS = "statistics"
+    DETAILS = "details"
+    PEOPLE = "search that finds 20 people"
+    TITLE = "search of an item's title"
+    GRADE = "grade"
+    MARK = "mark"
+    FIRST_COACHINGS = "coachings, page 1"
+    COACHINGS = "coachings, any page"
+    PRESENCES = "presences of 50"
+
+
+class Budget(NamedTuple):
+    """The most that a request may cost; of `PERCENTILE_LINES` 19 in 20 pages, in read units."""
+
+    trips: int
+    read_units: float
+    writes: int = 0
+
+
+BUDGETS = {
+    Line.FIRST_OF_ONE: Budget(1, 3),
+    Line.FIRST_OF_ALL: Budget(1, 8),
+    Line.PAGE_OF_ONE: Budget(4, 9),
+    Line.PAGE_OF_ALL: Budget(4, 14),
+    Line.STATISTICS: Budget(1, 1),
+    Line.DETAILS: Budget(2, 3),
+    Line.PEOPLE: Budget(4, 40),
+    Line.TITLE: Budget(5, 40),
+    Line.GRADE: Budget(2, 3, writes=1),
+    Line.MARK: Budget(2, 3, writes=1),
+    Line.FIRST_COACHINGS: Budget(1, 3),
+    Line.COACHINGS: Budget(4, 9),
+    Line.PRESENCES: Budget(1, 3),
+}
+PERCENTILE_LINES = {Line.PAGE_OF_ONE, Line.PAGE_OF_ALL}
+
+
+def spent(line: Line, costs: Collection[Cost]) -> Budget:
+    """The costs of a line's requests, to be compared with its budget."""
+    units = sorted(cost.read_units for cost in costs)
+    share = 0.95 if line in PERCENTILE_LINES else 1
+    return Budget(
+        max(cost.trips for cost in costs),
+        units[ceil(share * len(units)) - 1],
+        max(cost.writes for cost in costs),
+    )
+
+
+def keeps(spent: Budget, budget: Budget) -> bool:
+    return all(figure <= most for figure, most in zip(spent, budget, strict=True))
+
+
 class Request(NamedTuple):
-    line: str
-    """Its line in the table of budgets; `OTHER`: it has none."""
+    line: Line
     name: str
     send: Callable[[], Any]
 
@@ -69,14 +119,9 @@ class Listing(NamedTuple):
         return Scope(self.caller.own, self.course, self.item)
 
     def page(self, page: int, text: str | None = None) -> Any:
-        query = SubmissionQuery(
-            limit=str(PER_PAGE),
-            page=str(page),
-            search=text,
-            status=self.status,
-            course_id=self.course,
-            material_item_id=self.item,
-        )
+        given = {"page": str(page), "search": text, "status": self.status}
+        given |= {"course_id": self.course, "material_item_id": self.item}
+        query = SubmissionQuery.model_validate({name: value for name, value in given.items() if value})
         return endpoint("list_submissions")(self.caller, query)
 
 
@@ -99,10 +144,15 @@ def pages(world: World, listing: Listing) -> int:
     return -(-world.count(listing.scope.list, listing.status) // PER_PAGE)
 
 
-def line_of(listing: Listing, page: int) -> str:
+def line_of(listing: Listing, page: int) -> Line:
     if page == 1 and not (listing.course and listing.item):
-        return FIRST_OF_ONE if listing.status else FIRST_OF_ALL
-    return PAGE_OF_ONE if listing.status else PAGE_OF_ALL
+        return Line.FIRST_OF_ONE if listing.status else Line.FIRST_OF_ALL
+    return Line.PAGE_OF_ONE if listing.status else Line.PAGE_OF_ALL
+
+
+def every_request(world: World, random: int) -> Iterator[Request]:
+    """Those of every kind, and random pages; what writes comes last."""
+    return chain(list_requests(world), random_pages(world, random), other_requests(world))
 
 
 def list_requests(world: World) -> Iterator[Request]:
@@ -115,9 +165,9 @@ def list_requests(world: World) -> Iterator[Request]:
                 yield Request(line_of(listing, page), f"{name}: {listing.name}", send)
 
 
-def random_pages(world: World, number: int, seed: int) -> Iterator[Request]:
-    """Pages of random lists, at random depth."""
-    rng = Random(seed)
+def random_pages(world: World, number: int) -> Iterator[Request]:
+    """Pages of random lists, at random depth; the same ones every time."""
+    rng = Random(SEED)
     choices = [listing for listing in listings(world) if pages(world, listing) > 1]
     for listing in rng.choices(choices, k=number):
         page = rng.randint(2, pages(world, listing))
@@ -133,39 +183,44 @@ def other_requests(world: World) -> Iterator[Request]:
     for caller, whose in ((admin, "all"), (asesor, "own")):
         text = searched(world, caller.own)
         every = Listing(caller, None, None, None)
-        yield Request(STATISTICS, f"statistics: {whose}", _bound(endpoint("get_statistics"), caller))
-        yield Request(SEARCH, f"search “{text}”: {whose}", _bound(every.page, 1, text))
-        yield Request(OTHER, f"search of an item's title: {whose}", _bound(every.page, 1, title))
+        yield Request(Line.STATISTICS, f"statistics: {whose}", _bound(endpoint("get_statistics"), caller))
+        yield Request(Line.PEOPLE, f"search “{text}”: {whose}", _bound(every.page, 1, text))
+        yield Request(Line.TITLE, f"search “{title}”: {whose}", _bound(every.page, 1, title))
         list_coachings = endpoint("list_coachings")
         last = -(-world.count("sessions" if caller is admin else f"sessions#asesor#{caller.id}") // PER_PAGE)
         for name, page in {"page 1": 1, "last page": last}.items():
-            send = _bound(list_coachings, caller, PageQuery(limit=str(PER_PAGE), page=str(page)))
-            yield Request(OTHER, f"coachings, {name}: {whose}", send)
-    yield Request(DETAILS, "details of a quiz", _bound(endpoint("get_submission"), asesor, quiz["id"]))
-    yield Request(OTHER, "presences", _bound(endpoint("list_roster"), asesor, world.session, PageQuery()))
-    grade = Grade(score=90, feedback="Bagus sekali")
-    yield Request(GRADE, "grade", _bound(endpoint("grade_submission"), asesor, waiting, grade))
+            send = _bound(list_coachings, caller, PageQuery.model_validate({"page": str(page)}))
+            line = Line.COACHINGS if page > 1 else Line.FIRST_COACHINGS
+            yield Request(line, f"coachings, {name}: {whose}", send)
+    yield Request(Line.DETAILS, "details of a quiz", _bound(endpoint("get_submission"), asesor, quiz["id"]))
+    yield Request(
+        Line.PRESENCES,
+        "presences",
+        _bound(endpoint("list_roster"), asesor, world.session, PageQuery.model_validate({})),
+    )
+    grade = Grade(score=Decimal(90), feedback="Bagus sekali")
+    yield Request(Line.GRADE, "grade", _bound(endpoint("grade_submission"), asesor, waiting, grade))
     mark = Mark(participant_id=participant, status=Attendance.PRESENT)
-    yield Request(MARK, "mark", _bound(endpoint("mark_presence"), asesor, world.session, mark))
+    yield Request(Line.MARK, "mark", _bound(endpoint("mark_presence"), asesor, world.session, mark))
 
 
 def searched(world: World, own: str | None) -> str:
-    """A search that finds some 20 of the people whom the caller may see: a name, or its beginning."""
+    """A search that finds some 20 of the people whom the caller may see, and no item."""
+    common = " ".join(search.normalised(item["title"]) for item in world.items.values()) + " @example.com"
+    found: dict[str, set[str]] = defaultdict(set)
+    names = set()
+    for user in world.users.values():
+        if user.get("asesor_id") and own in (None, user["asesor_id"]):
+            for name in search.normalised(user["name"]).split():
+                names.add(name)
+                for start, end in combinations(range(len(name) + 1), 2):
+                    found[name[start:end]].add(user["id"])
+    for first, second in combinations(sorted(names), 2):
+        found[f"{first} {second}"] = found[first] & found[second]
     texts = [
-        directory.user_document(user).text
-        for user in world.users.values()
-        if user.get("asesor_id") and own in (None, user["asesor_id"])
+        text for text in sorted(found) if len(text) > 1 and not any(word in common for word in text.split())
     ]
-    given = demo.GIVEN_NAMES.split(", ")[:12]
-    endings = ["", *(f" {family[:length]}" for family in demo.FAMILY_NAMES.split(", ") for length in (2, 3))]
-    candidates = {name + ending for name, ending in product(given, endings)}
-    candidates |= {name[:length] for name in given for length in (2, 3)}
-
-    def found(text: str) -> int:
-        words = search.words_of(text)
-        return sum(all(search.contains(text, word) for word in words) for text in texts)
-
-    return min(sorted(candidates), key=lambda text: abs(found(text) - PEOPLE_SOUGHT))
+    return min(texts, key=lambda text: (abs(len(found[text]) - PEOPLE_SOUGHT), len(text)))
 
 
 def _bound(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
