@@ -1,0 +1,192 @@
+"""`make start` as a user has it: a process of its own, on a store on disk."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import demo, store, template, tokens
+from local.load import LoadError, call, load
+from local.template import ROOT
+
+LONGEST_START = 300
+LOADED = 300
+
+
+def environment(folder: Path, port: int, **variables: str) -> dict[str, str]:
+    return {**os.environ, "DATA_DIR": str(folder), "PORT": str(port), "STORE": "disk", **variables}
+
+
+class Server:
+    """A running `python -m local.start`, from when it has said all."""
+
+    def __init__(self, folder: Path) -> None:
+        port = store.free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local.start"],
+            cwd=ROOT,
+            env=environment(folder, port),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        overdue = threading.Timer(LONGEST_START, self.process.kill)
+        overdue.start()
+        assert self.process.stdout
+        self.said = ""
+        for line in self.process.stdout:
+            self.said += line
+            if line.startswith("curl") and "statistics" in line:
+                break
+        overdue.cancel()
+        assert f"Ready: {self.url}" in self.said, self.said
+
+    def get(self, path: str) -> Any:
+        key = tokens.token_key(self._folder)
+        token = tokens.token(template.read(), key, demo.ADMIN.role, demo.ADMIN.id)
+        request = urllib.request.Request(self.url + path, headers={"authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.load(response)
+
+    def submissions(self) -> int:
+        return int(self.get("/api/teaching/submissions?limit=1")["pagination"]["total_items"])
+
+    def end(self, number: signal.Signals) -> int:
+        """The exit code; every process that the server had started has ended too."""
+        started = descendants(self.process.pid)
+        assert started
+        self.process.send_signal(number)
+        self.process.communicate(timeout=60)
+        deadline = time.monotonic() + 30
+        while left := [process for process in started if is_running(process)]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.05)
+        return self.process.returncode
+
+
+def load_for_ever(file: Path, url: str) -> None:
+    """The load may be faster than the one who ends the server."""
+    while True:
+        load(file, url)
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Server]:
+    server = Server(folder)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.end(signal.SIGKILL)
+
+
+def descendants(process: int) -> set[int]:
+    table = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+    parents = [tuple(map(int, line.split())) for line in table.stdout.splitlines()]
+    found = {process}
+    while more := {child for child, parent in parents if parent in found} - found:
+        found |= more
+    return found - {process}
+
+
+def is_running(process: int) -> bool:
+    table = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False
+    )
+    return bool(table.stdout.strip()) and "Z" not in table.stdout
+
+
+def test_a_server_serves_the_demo_keeps_it_and_survives_being_killed(tmp_path: Path) -> None:
+    of_demo = Counter(record["type"] for record in demo.records())["submission.saved"]
+    file = tmp_path / "programme.jsonl"
+    lines = list(demo.programme(LOADED, seed=7, burst=False, end=datetime(2026, 1, 1, tzinfo=UTC)))
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    folder = tmp_path / "data"
+
+    with started(folder) as server:
+        for person in demo.PEOPLE:
+            assert person.id in server.said
+        assert server.submissions() == of_demo
+        assert server.get(f"/api/teaching/submissions/{demo.SPEC_SUBMISSION['id']}")["status"] is True
+        assert server.end(signal.SIGINT) == 0
+
+    with started(folder) as server:
+        assert server.submissions() == of_demo
+        assert "Loading the demo" not in server.said
+
+        def kill_amid_the_load() -> None:
+            while server.submissions() == of_demo:
+                time.sleep(0.05)
+            server.process.kill()
+
+        killer = threading.Thread(target=kill_amid_the_load)
+        killer.start()
+        with pytest.raises(LoadError, match="is `make start` running"):
+            load_for_ever(file, server.url)
+        killer.join()
+
+    with started(folder) as server:
+        summary = load(file, server.url)
+        assert (summary.accepted, summary.rejected) == (len(lines), [])
+        assert call(server.url, "drain") == {"drained": True}
+        assert server.submissions() == of_demo + LOADED
+        told = server.get("/api/teaching/submissions/statistics")["data"]["submission_total"]
+        assert told["total"] == told["pending"] + told["graded"]
+        assert server.end(signal.SIGTERM) == 0
+
+
+def test_a_folder_serves_one_server_only(tmp_path: Path) -> None:
+    with started(tmp_path) as server:
+        second = start(tmp_path, store.free_port())
+        assert (second.returncode, second.stdout) == (1, "")
+        assert second.stderr == f"another server is using {tmp_path}; stop it or set DATA_DIR\n"
+        assert server.end(signal.SIGKILL) == -signal.SIGKILL
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = start(tmp_path, port)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"port {port}: ")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [({"PORT": "many"}, "PORT must be 1 to 65535"), ({"STORE": "tape"}, "STORE must be disk or memory")],
+)
+def test_a_setting_that_makes_no_sense_is_one_clear_line(
+    tmp_path: Path, variables: dict[str, str], said: str
+) -> None:
+    refused = start(tmp_path, store.free_port(), **variables)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert said in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def start(folder: Path, port: int, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "local.start"],
+        cwd=ROOT,
+        env=environment(folder, port, **variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LONGEST_START,
+    )

@@ -1,0 +1,104 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import store
+from local.store import StoreError
+from local.template import ROOT, Template
+
+
+def test_every_table_of_the_template_is_there(store_endpoint: str, facts: Template) -> None:
+    dynamo = store.client("dynamodb", store_endpoint)
+    assert set(dynamo.list_tables()["TableNames"]) >= facts.tables.keys()
+    assert store.create_tables(store_endpoint, facts) == []
+    described = dynamo.describe_table(TableName="SubmissionsTable")["Table"]
+    wanted = facts.tables["SubmissionsTable"]
+    assert {index["IndexName"] for index in described["GlobalSecondaryIndexes"]} == {
+        index["IndexName"] for index in wanted["GlobalSecondaryIndexes"]
+    }
+    assert described["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
+
+
+@pytest.fixture
+def store_endpoint(tables: str) -> str:
+    return tables
+
+
+def test_emptying_leaves_no_item(store_endpoint: str, facts: Template) -> None:
+    dynamo = store.client("dynamodb", store_endpoint)
+    for number in range(60):
+        dynamo.put_item(TableName="UsersTable", Item={"id": {"S": str(number)}})
+    item = {"session_id": {"S": "s"}, "participant_id": {"S": "p"}}
+    dynamo.put_item(TableName="PresencesTable", Item=item)
+    store.empty_tables(store_endpoint, facts)
+    for name in facts.tables:
+        assert dynamo.scan(TableName=name)["Items"] == []
+
+
+def test_a_leashed_command_ends_when_its_starter_lets_go() -> None:
+    command = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(3600)"]
+    leash = subprocess.Popen(
+        [sys.executable, str(ROOT / "local" / "leash.py"), *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert leash.stdin
+    assert leash.stdout
+    process = int(leash.stdout.readline())
+    leash.communicate()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+@pytest.fixture
+def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder that is all of PATH, on a machine that has fetched nothing yet."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(store, "TOOLS", tmp_path / "tools")
+    return tmp_path
+
+
+def command(folder: Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.usefixtures("bare_machine")
+def test_a_missing_npm_is_told() -> None:
+    with pytest.raises(StoreError, match=r"npm is needed once .* or use STORE=memory"), store.dynamodb():
+        pass
+
+
+def test_an_npm_that_fails_is_told(bare_machine: Path) -> None:
+    command(bare_machine, "npm", "echo 'npm error network' >&2; exit 1")
+    with pytest.raises(StoreError, match=r"npm could not fetch .* \(npm error network\)"), store.dynamodb():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ('openjdk version "17.0.15" 2025-04-15', 17),
+        ('java version "1.8.0_422"', 8),
+        ('openjdk version "21" 2023-09-19', 21),
+        ("The operation couldn’t be completed. Unable to locate a Java Runtime.", 0),
+    ],
+)
+def test_the_version_of_java_is_read(bare_machine: Path, said: str, version: int) -> None:
+    command(bare_machine, "java", f"echo '{said}' >&2")
+    assert store._java_version(str(bare_machine / "java")) == version
+
+
+def test_a_java_that_is_too_old_or_missing_is_told(
+    bare_machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bare_machine / "tools" / "dynamodb-local").mkdir(parents=True)
+    command(bare_machine, "java", "echo 'java version \"1.8.0_422\"' >&2")
+    command(bare_machine, "python", "exit 1")
+    monkeypatch.setattr(sys, "executable", str(bare_machine / "python"))
+    with pytest.raises(StoreError, match="Java 11 or later is needed and not found"), store.dynamodb():
+        pass
