@@ -1,0 +1,71 @@
+"""Every function as it ships, cold, under Lambda's emulator."""
+
+import json
+from typing import Any
+
+import pytest
+
+from local import template
+from tests import support
+from tests.built.conftest import Emulate
+from tests.conftest import MakeToken
+from tests.examples import example
+
+TEMPLATE = template.read()
+ENDPOINTS = {route.function: TEMPLATE.functions[route.function] for route in TEMPLATE.routes if route.path}
+
+
+def folder(function: str) -> str:
+    return TEMPLATE.functions[function].module.split(".")[1]
+
+
+def content(answer: dict[str, Any]) -> Any:
+    return json.loads(answer["body"])
+
+
+@pytest.mark.parametrize("function", sorted(ENDPOINTS))
+def test_an_endpoint_lets_nobody_in_without_a_token(function: str, emulate: Emulate, store: str) -> None:
+    event = example(folder(function))
+    del event["headers"]["authorization"]
+    answer = emulate(function).invoke(event)
+    assert answer["statusCode"] == 401
+    assert content(answer) == {"errors": ["Unauthorized"], "status": False}
+
+
+def test_an_unknown_path_is_not_found(emulate: Emulate, store: str) -> None:
+    answer = emulate("AnswerNotFound").invoke(example("answer_not_found"))
+    assert (answer["statusCode"], content(answer)) == (404, {"errors": ["Not found"], "status": False})
+
+
+def test_records_come_in_are_counted_read_and_graded(
+    emulate: Emulate, tables: str, make_token: MakeToken
+) -> None:
+    """The way of the spec's submission through all that ships, each function cold."""
+    assert emulate("IngestRecords").invoke(example("ingest_records")) == {"batchItemFailures": []}
+    for function in ("RefreshCopies", "ApplyChanges"):
+        assert emulate(function).invoke(example(folder(function))) == {"batchItemFailures": []}
+    token = make_token("asesor")
+
+    listed = emulate("ListSubmissions")
+    for query in ("limit=25", "search=siti", "limit=1&page=2"):
+        page = content(listed.invoke(example("list_submissions", token, rawQueryString=query)))
+        assert page["pagination"]["total_items"] == 1
+    graded = content(emulate("GradeSubmission").invoke(example("grade_submission", token)))
+    assert (graded["message"], graded["data"]["score"]) == ("Grading successful", 90)
+    assert emulate("ApplyChanges").invoke(example("apply_changes")) == {"batchItemFailures": []}
+    statistics = content(emulate("GetStatistics").invoke(example("get_statistics", token)))["data"]
+    assert statistics == {"submission_total": {"total": 1, "pending": 0, "graded": 1}, "average_score": 90}
+    # No stream told of the two sessions.
+    recomputed = emulate("RecomputeStatistics").invoke(example("recompute_statistics"))
+    assert recomputed == {"drifted": 2, "finished": True}
+
+
+def test_a_fault_is_logged_and_not_told(emulate: Emulate, store: str, make_token: MakeToken) -> None:
+    broken = emulate("GetSubmission", AWS_ENDPOINT_URL_DYNAMODB="http://127.0.0.1:9")
+    answer = broken.invoke(example("get_submission", make_token("asesor")))
+    assert (answer["statusCode"], answer["headers"]["retry-after"]) == (503, "1")
+    assert content(answer) == {"errors": ["Service unavailable"], "status": False}
+    entries = [json.loads(line) for line in broken.log.read_text().splitlines() if line.startswith("{")]
+    (entry,) = [entry for entry in entries if entry.get("level") == "WARNING"]
+    assert entry["correlation_id"] == example("get_submission")["requestContext"]["requestId"]
+    assert support.PARTICIPANT not in json.dumps(entry)

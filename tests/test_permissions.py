@@ -1,0 +1,182 @@
+"""Each function's role allows what the function calls, and nothing that it never does."""
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from local import demo, template
+from teaching.http import auth
+from teaching.tally import tree
+from tests import support
+from tests.conftest import MakeToken
+from tests.examples import example
+from tests.test_template import allowed
+
+TEMPLATE = template.read()
+
+Call = tuple[str, str]
+"""An action, and the resource that it is on."""
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> set[Call]:
+    """What the SDK's clients are asked for from here on."""
+    made: set[Call] = set()
+    really: Callable[..., Any] = vars(BaseClient)["_make_api_call"]
+
+    def call(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        made.update(needed(operation, arguments))
+        return really(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    # Keys that an earlier test fetched would hide the call for them.
+    monkeypatch.setattr(auth, "token_keys", type(auth.token_keys)())
+    return made
+
+
+def needed(operation: str, arguments: dict[str, Any]) -> set[Call]:
+    """What IAM asks of a caller; a transaction needs the actions of its parts."""
+    match operation:
+        case "GetSecretValue":
+            prefix = f"arn:aws:secretsmanager:{template.REGION}:123456789012:secret:"
+            return {("secretsmanager:GetSecretValue", f"{prefix}{arguments['SecretId']}-??????")}
+        case "SendMessage":
+            return {("sqs:SendMessage", f"{arguments['QueueUrl']}.Arn")}
+        case "BatchGetItem" | "BatchWriteItem":
+            return {(f"dynamodb:{operation}", f"{table}.Arn") for table in arguments["RequestItems"]}
+        case "TransactWriteItems":
+            parts = [part for item in arguments["TransactItems"] for part in item.items()]
+            return {(f"dynamodb:{action}Item", f"{part['TableName']}.Arn") for action, part in parts}
+    index = f"/index/{arguments['IndexName']}" if "IndexName" in arguments else ""
+    return {(f"dynamodb:{operation}", f"{arguments['TableName']}.Arn{index}")}
+
+
+class Caller:
+    """Calls functions with their example events."""
+
+    def __init__(self, make_token: MakeToken) -> None:
+        self._make_token = make_token
+
+    def __call__(self, function: str, role: str = "asesor", context: Any = None, **changes: Any) -> Any:
+        event = example(function, self._make_token(role), **changes)
+        result = importlib.import_module(f"functions.{function}.app").handler(event, context)
+        assert result.get("statusCode", 200) in (200, 302, 404), result
+        return result
+
+
+def list_coachings(call: Caller) -> None:
+    for role, query in product(("admin", "asesor"), ("", "limit=1&page=2", "search=digital")):
+        call("list_coachings", role, rawQueryString=query)
+
+
+def list_submissions(call: Caller) -> None:
+    filters = ("", f"course_id={support.COURSE}", f"material_item_id={support.ITEM}", "search=siti+quiz")
+    for role, query, page in product(("admin", "asesor"), filters, ("", "&limit=1&page=2")):
+        call("list_submissions", role, rawQueryString=query + page)
+
+
+def end_coaching(call: Caller) -> None:
+    ending = demo.SPEC_SESSION_TO_END | {"participant_ids": [support.PARTICIPANT]}
+    support.take_in("session", ending)
+    call("end_coaching")
+
+
+def ingest_records(call: Caller) -> None:
+    """Something newer of each type, a session that comes before its participant, and what is no record."""
+    later = {"updated_at": "2026-03-01T00:00:00.000Z"}
+    records = [
+        ("user", support.person("asesor", support.ASESOR, "Budi S.")),
+        ("item", support.item(**later)),
+        ("session", support.session(**later, participant_ids=[support.NOBODYS])),
+        ("submission", support.submission(**later)),
+        ("user", {}),
+    ]
+    sent = [support.message(kind, data) for kind, data in records]
+    assert call("ingest_records", Records=sent) == {"batchItemFailures": []}
+
+
+def apply_changes(call: Caller) -> None:
+    """Where a submission has a leaf of its own, moving it takes the leaf away: that is a deletion."""
+    newest = support.new_id()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree, "ROOT_MOST", 2)
+        for identity, handed_in, updated in ((support.new_id(), 19, 19), (newest, 20, 20), (newest, 17, 21)):
+            support.take_in("submission", submission(identity, handed_in, updated))
+            call("apply_changes", Records=[change("SubmissionsTable", identity)])
+    call("apply_changes", Records=[change("SessionsTable", support.SESSION)])
+
+
+def submission(identity: str, handed_in: int, updated: int) -> dict[str, Any]:
+    """At these days of February."""
+    times = {"submitted_at": handed_in, "updated_at": updated}
+    return support.submission(
+        id=identity, **{name: f"2026-02-{day}T06:30:00.000Z" for name, day in times.items()}
+    )
+
+
+def refresh_copies(call: Caller) -> None:
+    renamed = [support.person("asesor", support.ASESOR, "Budi S."), support.participant(name="Siti R.")]
+    support.take_in("user", *renamed)
+    for user in renamed:
+        call("refresh_copies", Records=[change("UsersTable", user["id"])])
+    call("refresh_copies", Records=[change("ItemsTable", support.ITEM)])
+    call("refresh_copies", Records=[change("SessionsTable", support.SESSION)])
+
+
+def recompute_statistics(call: Caller) -> None:
+    """Once without time, which notes the place, and once to the end."""
+    for remaining in (0, 900_000):
+        context = SimpleNamespace(get_remaining_time_in_millis=partial(int, remaining))
+        call("recompute_statistics", context=context)
+
+
+def change(table: str, identity: str) -> dict[str, Any]:
+    record: dict[str, Any] = example("apply_changes")["Records"][0]
+    arn = record["eventSourceARN"].replace("SubmissionsTable", table)
+    keys = {"Keys": {"id": {"S": identity}}}
+    return record | {"eventSourceARN": arn, "dynamodb": record["dynamodb"] | keys}
+
+
+SCENES: dict[str, Callable[[Caller], object]] = {
+    "ListCoachings": list_coachings,
+    "ListPresences": lambda call: call("list_presences", "admin"),
+    "ListRoster": lambda call: call("list_roster"),
+    "MarkPresence": lambda call: call("mark_presence"),
+    "StartCoaching": lambda call: call("start_coaching"),
+    "EndCoaching": end_coaching,
+    "ListSubmissions": list_submissions,
+    "GetStatistics": lambda call: call("get_statistics"),
+    "GetSubmission": lambda call: call("get_submission"),
+    "GradeSubmission": lambda call: call("grade_submission"),
+    "AnswerNotFound": lambda call: call("answer_not_found"),
+    "IngestRecords": ingest_records,
+    "ApplyChanges": apply_changes,
+    "RefreshCopies": refresh_copies,
+    "RecomputeStatistics": recompute_statistics,
+}
+
+
+@pytest.mark.parametrize("function", sorted(TEMPLATE.functions))
+def test_a_role_allows_just_what_its_function_calls(
+    function: str, tables: str, make_token: MakeToken, calls: set[Call]
+) -> None:
+    support.take_in_examples()
+    support.settle()
+    handled: set[Call] = set()
+
+    class Recorded(Caller):
+        def __call__(self, *arguments: Any, **named: Any) -> Any:
+            calls.clear()
+            result = super().__call__(*arguments, **named)
+            handled.update(calls)
+            return result
+
+    SCENES[function](Recorded(make_token))
+    grants = allowed(TEMPLATE.functions[function])
+    assert handled == {call for actions, resources in grants for call in product(actions, resources)}

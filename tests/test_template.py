@@ -1,0 +1,186 @@
+"""What template.yaml promises of every function, route and table."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local import template
+from local.template import ROOT, Function
+from teaching.settings import Settings
+from tests.examples import example
+
+TEMPLATE = template.read()
+PRODUCTION = template.read(Stage="prod")
+FUNCTIONS = sorted(TEMPLATE.functions.values(), key=lambda function: function.name)
+
+ROUTES = {
+    "GET /api/teaching/coachings": "ListCoachings",
+    "GET /api/learning/coachings/{coachingId}/presences": "ListPresences",
+    "GET /api/teaching/coachings/{coachingId}/presences": "ListRoster",
+    "POST /api/teaching/coachings/{coachingId}/presences": "MarkPresence",
+    "POST /api/teaching/coachings/{coachingId}/start": "StartCoaching",
+    "POST /api/teaching/coachings/{coachingId}/end": "EndCoaching",
+    "GET /api/teaching/submissions/statistics": "GetStatistics",
+    "GET /api/teaching/submissions": "ListSubmissions",
+    "GET /api/teaching/submissions/{submissionId}": "GetSubmission",
+    "PATCH /api/teaching/submissions/{submissionId}/grade": "GradeSubmission",
+    "$default": "AnswerNotFound",
+}
+
+each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+each_table = pytest.mark.parametrize("table", sorted(TEMPLATE.tables))
+
+
+def properties(resource: str) -> dict[str, Any]:
+    """Those of a resource, with what the template's Globals add to a function."""
+    found = TEMPLATE.resources[resource]
+    shared = TEMPLATE.globals["Function"] if found["Type"] == "AWS::Serverless::Function" else {}
+    both = {
+        key: shared[key] | own
+        for key, own in found["Properties"].items()
+        if isinstance(shared.get(key), dict)
+    }
+    return {**shared, **found["Properties"], **both}
+
+
+def folder(function: Function) -> str:
+    return function.module.split(".")[1]
+
+
+def listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def allowed(function: Function) -> Iterator[tuple[list[str], list[str]]]:
+    """Actions and resources, a pair for each statement of the function's role."""
+    for policy in properties(function.name).get("Policies", []):
+        document = properties(policy)["PolicyDocument"] if isinstance(policy, str) else policy
+        for statement in document["Statement"]:
+            assert statement["Effect"] == "Allow"
+            yield listed(statement["Action"]), listed(statement["Resource"])
+
+
+def test_the_routes_are_the_specs_the_roster_and_the_rest() -> None:
+    assert {route.key: route.function for route in TEMPLATE.routes} == ROUTES
+
+
+@each_function
+def test_a_function_is_called_the_same_everywhere(function: Function) -> None:
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", function.name).lower()
+    assert function.handler == f"functions.{name}.app.handler"
+
+
+def test_every_folder_and_every_event_is_of_a_function() -> None:
+    folders = {folder(function) for function in FUNCTIONS}
+    assert {path.parent.name for path in ROOT.glob("functions/*/app.py")} == folders
+    assert {path.stem for path in ROOT.glob("events/*.json")} == folders
+
+
+@each_function
+def test_a_function_has_a_test(function: Function) -> None:
+    modules = [path for path in (ROOT / "tests").rglob("test_*.py") if path.name != "test_template.py"]
+    named = re.compile(rf"\b{folder(function)}\b")
+    assert any(named.search(path.read_text(encoding="utf-8")) for path in modules)
+
+
+@each_function
+def test_an_example_event_comes_the_functions_own_way(function: Function) -> None:
+    event = example(folder(function))
+    for route in [route for route in TEMPLATE.routes if route.function == function.name]:
+        http = event["requestContext"]["http"]
+        assert event["routeKey"] == event["requestContext"]["routeKey"] == route.key
+        assert event["headers"]["authorization"] == "Bearer TOKEN"
+        assert event["rawPath"] == http["path"]
+        if route.path:
+            path = route.path.format(**event.get("pathParameters", {}))
+            assert (http["method"], http["path"]) == (route.method, path)
+    for queue in [queue for queue in TEMPLATE.queues if queue.function == function.name]:
+        assert {record["eventSourceARN"].split(":")[-1] for record in event["Records"]} == {queue.queue}
+    if tables := {stream.table for stream in TEMPLATE.streams if stream.function == function.name}:
+        assert {record["eventSourceARN"].split("/")[1] for record in event["Records"]} <= tables
+
+
+@each_function
+def test_a_role_is_the_functions_own_with_exact_actions_on_exact_resources(function: Function) -> None:
+    assert "Role" not in properties(function.name)
+    granted = list(allowed(function))
+    for actions, resources in granted:
+        assert not [action for action in actions if "*" in action]
+        assert not [resource for resource in resources if "*" in resource]
+        assert {action.partition(":")[0] for action in actions} <= {"dynamodb", "secretsmanager", "sqs"}
+    scans = any("dynamodb:Scan" in actions for actions, _ in granted)
+    assert scans == (function.name == "RecomputeStatistics")
+
+
+@each_function
+def test_a_function_logs_to_a_group_of_its_own_that_forgets(function: Function) -> None:
+    logging = properties(function.name)["LoggingConfig"]
+    assert logging == {"LogFormat": "JSON", "LogGroup": f"{function.name}Logs"}
+    assert TEMPLATE.resources[logging["LogGroup"]]["Type"] == "AWS::Logs::LogGroup"
+    assert properties(logging["LogGroup"])["RetentionInDays"] == 7
+    assert PRODUCTION.resources[logging["LogGroup"]]["Properties"]["RetentionInDays"] == 90
+
+
+@each_function
+def test_a_function_is_traced_and_ends_in_time(function: Function) -> None:
+    assert properties(function.name)["Tracing"] == "Active"
+    behind_the_api = function.name in ROUTES.values()
+    assert function.timeout <= (10 if behind_the_api else 900)
+
+
+@each_function
+def test_the_environment_is_what_the_settings_read(function: Function) -> None:
+    names = {field.name.upper() for field in dataclasses.fields(Settings)}
+    of_tools = {name for name in function.environment if name.startswith("POWERTOOLS_")}
+    own = {"REJECTED_RECORDS_QUEUE"} if function.name == "IngestRecords" else set()
+    assert function.environment.keys() == names | of_tools | own
+
+
+def test_only_sam_local_is_told_of_endpoints() -> None:
+    local = template.read(LocalEndpoint="http://stand-in", LocalDynamoEndpoint="http://dynamodb")
+    endpoints = {"AWS_ENDPOINT_URL": "http://stand-in", "AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb"}
+    for name, function in TEMPLATE.functions.items():
+        assert local.functions[name].environment == {**function.environment, **endpoints}
+        assert not endpoints.keys() & function.environment.keys()
+
+
+@each_table
+def test_a_table_is_encrypted_recoverable_and_outlives_the_stack(table: str) -> None:
+    assert properties(table)["SSESpecification"] == {"SSEEnabled": True}
+    assert properties(table)["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties(table)["BillingMode"] == "PAY_PER_REQUEST"
+    assert TEMPLATE.resources[table]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert TEMPLATE.resources[table]["UpdateReplacePolicy"] == "Retain"
+
+
+@each_table
+def test_production_protects_its_tables(table: str) -> None:
+    assert PRODUCTION.resources[table]["Properties"]["DeletionProtectionEnabled"] is True
+    assert properties(table)["DeletionProtectionEnabled"] is False
+
+
+def test_streams_retry_what_failed_and_keep_what_is_given_up() -> None:
+    assert {stream.table for stream in TEMPLATE.streams} == {
+        table for table, arguments in TEMPLATE.tables.items() if "StreamSpecification" in arguments
+    }
+    for stream in TEMPLATE.streams:
+        assert stream.partial_failures
+        assert stream.bisect
+        assert stream.retries
+        event = properties(stream.function)["Events"][stream.event]["Properties"]
+        assert event["DestinationConfig"]["OnFailure"]["Destination"] == "FailedChanges.Arn"
+
+
+def test_records_that_fail_end_in_the_dead_letter_queue_and_ring() -> None:
+    assert properties("Records")["RedrivePolicy"]["deadLetterTargetArn"] == "RejectedRecords.Arn"
+    assert properties("Records")["VisibilityTimeout"] >= 6 * TEMPLATE.functions["IngestRecords"].timeout
+    watched = [
+        resource["Properties"]["Dimensions"]
+        for resource in TEMPLATE.resources.values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    queues = ("RejectedRecords", "FailedChanges")
+    assert watched == [[{"Name": "QueueName", "Value": f"{queue}.QueueName"}] for queue in queues]
