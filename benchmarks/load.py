@@ -41,7 +41,7 @@ from teaching.settings import settings
 from teaching.tally import store as tally
 from teaching.tally import tree
 from teaching.tally.nodes import Counted, Ledger, ledger_write, node_write
-from teaching.tally.tree import BRANCH_MOST, LEAF_MOST, ROOT, Branch, Child, Entry, Leaf, Node
+from teaching.tally.tree import BRANCH_MOST, LEAF_MOST, ROOT, ROOT_MOST, Branch, Child, Entry, Leaf, Node
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
 SEED = 2026
@@ -110,7 +110,7 @@ def fill(submissions: int, *, burst: bool, months: int = 24, whole: bool = False
                 case "item.saved":
                     _add_items(world, data)
                 case "session.saved":
-                    _add_sessions(world, data, writer)
+                    _add_sessions(world, data, writer, whole)
                 case _:
                     shown = progress.track(data, submissions, description=f"{submissions:,} submissions")
                     _add_submissions(world, shown, writer, whole)
@@ -141,7 +141,7 @@ def _add_items(world: World, items: Iterable[Data]) -> None:
     _each(directory.index_item, world.items)
 
 
-def _add_sessions(world: World, sessions: Iterable[Data], writer: "_Writer") -> None:
+def _add_sessions(world: World, sessions: Iterable[Data], writer: "_Writer", whole: bool) -> None:
     records = [SessionRecord.model_validate(session) for session in sessions]
     _each(coaching.save, records)
     world.session = next(record.id for record in records if record.asesor_id == world.asesor)
@@ -158,7 +158,10 @@ def _add_sessions(world: World, sessions: Iterable[Data], writer: "_Writer") -> 
         rows.append(_without_none(row | coaching_rules.derived(row, world.users[record.asesor_id])))
         writer.put(settings().sessions_table, rows[-1])
     for row in rows:
-        _add_to_lists(world, coaching_rules.counted(row))
+        counted = coaching_rules.counted(row)
+        _add_to_lists(world, counted)
+        if whole:
+            writer.put(settings().tallies_table, _ledger_row(f"{coaching.KIND}#{row['id']}", counted))
 
 
 def _add_submissions(world: World, submissions: Iterable[Data], writer: "_Writer", whole: bool) -> None:
@@ -176,8 +179,7 @@ def _add_submissions(world: World, submissions: Iterable[Data], writer: "_Writer
             world.own.append(row)
         _add_to_lists(world, counted, without_filters_of=None if own or whole else user["asesor_id"])
         if whole:
-            write = ledger_write(f"{grading.KIND}#{record.id}", Ledger(0, counted))
-            writer.put(settings().tallies_table, dynamo.from_item(write["Put"]["Item"]))
+            writer.put(settings().tallies_table, _ledger_row(f"{grading.KIND}#{record.id}", counted))
 
 
 def _add_to_lists(world: World, counted: Counted | None, without_filters_of: str | None = None) -> None:
@@ -189,26 +191,36 @@ def _add_to_lists(world: World, counted: Counted | None, without_filters_of: str
 
 def _nodes(entries: Sequence[Entry], rng: Random) -> dict[str, Node]:
     """The tree of some sorted entries, by the names of its nodes."""
+    if len(entries) <= ROOT_MOST:
+        return {ROOT: Leaf(tuple(entries))}
     nodes: dict[str, Node] = {}
-    level: list[Node] = [Leaf(tuple(part)) for part in _parts(entries, LEAF_MOST, rng)]
-    while len(level) > 1:
-        children = []
+
+    def children(level: Iterable[Node]) -> list[Child]:
+        found = []
         for node in level:
             name = f"{rng.getrandbits(48):012x}"
             low = node.entries[0].key if isinstance(node, Leaf) else node.children[0].low
-            children.append(Child(low, name, tree.total(node)))
+            found.append(Child(low, name, tree.total(node)))
             nodes[name] = node
-        level = [Branch(tuple(part)) for part in _parts(children, BRANCH_MOST, rng)]
-    return nodes | {ROOT: level[0]}
+        return found
+
+    below = children(Leaf(tuple(part)) for part in _parts(entries, LEAF_MOST, rng))
+    while len(below) > ROOT_MOST:
+        below = children(Branch(tuple(part)) for part in _parts(below, BRANCH_MOST, rng))
+    return nodes | {ROOT: Branch(tuple(below))}
 
 
 def _parts(things: Sequence[Thing], most: int, rng: Random) -> Iterator[Sequence[Thing]]:
-    """Nodes between half full and full, 69 % on average: as they are when rows come in any order."""
+    """For nodes between half full and full, 69 % on average: as they are when rows come in any order."""
     start = 0
     while start < len(things):
-        length = len(things) if len(things) <= most else int(most / (2 - rng.random()))
+        length = int(most / (2 - rng.random()))
         yield things[start : start + length]
         start += length
+
+
+def _ledger_row(identity: str, counted: Counted | None) -> Item:
+    return dynamo.from_item(ledger_write(identity, Ledger(0, counted))["Put"]["Item"])
 
 
 def _node_row(list_name: str, name: str, node: Node) -> Item:
