@@ -7,9 +7,11 @@ those with changes.
 import importlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from threading import Barrier
+from typing import Any, TypeVar
 
 from local import demo
 from local.template import ROOT
@@ -20,6 +22,7 @@ from teaching.settings import settings
 from teaching.streams import Change
 
 Data = dict[str, Any]
+Result = TypeVar("Result")
 
 ADMIN, ASESOR, PARTICIPANT = demo.ADMIN.id, demo.ASESOR.id, demo.PARTICIPANT.id
 OTHER_ASESOR = "0f0e0d0c-0b0a-4909-8807-060504030201"
@@ -137,6 +140,18 @@ def settle() -> None:
                 break
     projections.refresh([change for change in changes if change.table != tables.submissions_table])
     projections.count(changes)
+
+
+def race(times: int, act: Callable[[int], Result]) -> list[Result]:
+    """What each of so many threads gets, all let go at the same moment."""
+    ready = Barrier(times)
+
+    def run(number: int) -> Result:
+        ready.wait(20)
+        return act(number)
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(run, range(times)))
 
 
 def stored_submission(identity: str = SUBMISSION) -> dynamo.Item:

@@ -1,0 +1,217 @@
+import json
+from typing import Any
+
+import pytest
+
+from teaching.coaching import rules
+from teaching.coaching.rules import Mark, Status
+from teaching.errors import CannotBeEnded, CannotBeStarted, InvalidBody
+from teaching.intake.records import SessionRecord
+from tests.support import ASESOR, PARTICIPANT, SESSION, session
+
+pytestmark = pytest.mark.usefixtures("no_network")
+
+NOW = "2026-03-10T09:00:00.000Z"
+LATER = "2026-03-10T10:00:00.000Z"
+NEW_ID = "19899516-6268-4130-83b0-8e178b102d3d"
+
+
+def stored(status: str, **more: Any) -> dict[str, Any]:
+    return {"id": SESSION, "status": status, "meeting_url": "https://meet.example.com/1", **more}
+
+
+def test_a_scheduled_session_starts() -> None:
+    assert rules.start(stored("scheduled"), NOW) == {
+        "status": "ongoing",
+        "started_at": NOW,
+        "moved_here": True,
+        "updated_at": NOW,
+    }
+
+
+def test_starting_what_is_under_way_changes_nothing() -> None:
+    assert rules.start(stored("ongoing", started_at=NOW), LATER) == {}
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled"])
+def test_what_is_over_cannot_be_started(status: str) -> None:
+    with pytest.raises(CannotBeStarted, match=status):
+        rules.start(stored(status), NOW)
+
+
+@pytest.mark.parametrize("status", ["scheduled", "ongoing"])
+@pytest.mark.parametrize("link", [None, ""])
+def test_without_a_meeting_link_nothing_starts(status: str, link: str | None) -> None:
+    with pytest.raises(CannotBeStarted, match="link"):
+        rules.start(stored(status, meeting_url=link), NOW)
+
+
+def test_a_session_under_way_ends() -> None:
+    assert rules.end(stored("ongoing"), NOW) == {
+        "status": "completed",
+        "ended_at": NOW,
+        "moved_here": True,
+        "updated_at": NOW,
+    }
+
+
+@pytest.mark.parametrize("status", ["scheduled", "completed", "cancelled"])
+def test_only_what_is_under_way_can_be_ended(status: str) -> None:
+    with pytest.raises(CannotBeEnded, match=status):
+        rules.end(stored(status), NOW)
+
+
+@pytest.mark.parametrize("status", ["scheduled", "ongoing", "completed"])
+def test_one_on_the_roster_can_be_marked(status: str) -> None:
+    rules.mark(stored(status), {"invited": True})
+
+
+@pytest.mark.parametrize("roster", [None, {}, {"invited": False}, {"status": "present", "id": NEW_ID}])
+def test_one_not_on_the_roster_cannot(roster: dict[str, Any] | None) -> None:
+    with pytest.raises(InvalidBody, match="participant_id"):
+        rules.mark(stored("ongoing"), roster)
+
+
+def test_a_cancelled_session_takes_no_marks() -> None:
+    with pytest.raises(InvalidBody, match="cancelled"):
+        rules.mark(stored("cancelled"), {"invited": True})
+
+
+def marking(status: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    given = Mark.model_validate({"participant_id": PARTICIPANT, "status": status, **more})
+    return rules.marking(given, NEW_ID, NOW)
+
+
+@pytest.mark.parametrize("status", ["present", "late"])
+def test_who_came_joined_now_unless_a_time_is_known(status: str) -> None:
+    assert marking(status) == (
+        {"status": status, "updated_at": NOW},
+        {"id": NEW_ID, "created_at": NOW, "joined_at": NOW, "first_joined_at": NOW},
+    )
+
+
+@pytest.mark.parametrize("status", ["absent", "excused"])
+def test_who_did_not_come_has_no_time(status: str) -> None:
+    assert marking(status) == (
+        {"status": status, "updated_at": NOW, "joined_at": None},
+        {"id": NEW_ID, "created_at": NOW},
+    )
+
+
+@pytest.mark.parametrize("status", ["present", "absent", "excused", "late"])
+def test_a_given_time_is_kept_as_given(status: str) -> None:
+    changes, once = marking(status, joined_at="2026-03-10T15:30:00+07:00")
+    assert changes["joined_at"] == once["first_joined_at"] == "2026-03-10T08:30:00.000Z"
+    assert "joined_at" not in once
+
+
+@pytest.mark.parametrize("status", ["present", "absent"])
+def test_a_null_time_is_as_if_not_given(status: str) -> None:
+    assert marking(status, joined_at=None) == marking(status)
+
+
+def test_notes_change_only_when_given() -> None:
+    assert "feedback_notes" not in marking("present")[0]
+    assert marking("present", feedback_notes="ok")[0]["feedback_notes"] == "ok"
+    assert marking("present", feedback_notes=None)[0]["feedback_notes"] is None
+
+
+def record(**changes: Any) -> SessionRecord:
+    return SessionRecord.model_validate(session(**changes))
+
+
+def arrived(**changes: Any) -> dict[str, Any]:
+    """A stored row, as such a record makes it."""
+    made = rules.arrival(None, record(**changes))
+    assert made
+    return {"id": SESSION, "version": 1, **made}
+
+
+def test_a_new_record_is_taken_as_it_is() -> None:
+    given = session()
+    row = arrived()
+    assert row["source_updated_at"] == given["updated_at"]
+    for name in given.keys() - {"participant_ids"}:
+        assert row[name] == given[name]
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-02-18T07:02:11.480Z", "2026-02-18T07:02:11.479Z", "2025-01-01T00:00:00Z"]
+)
+def test_a_record_that_is_no_newer_changes_nothing(moment: str) -> None:
+    assert rules.arrival(arrived(), record(updated_at=moment, title="changed")) is None
+
+
+NEWER = "2026-03-11T00:00:00.000Z"
+
+
+def test_a_newer_record_changes_what_the_source_owns() -> None:
+    changes = rules.arrival(
+        arrived(status="completed"), record(updated_at=NEWER, title="changed", status="scheduled")
+    )
+    assert changes
+    assert (changes["title"], changes["status"]) == ("changed", "scheduled")
+
+
+@pytest.mark.parametrize(
+    ("here", "source", "then"),
+    [
+        ("ongoing", "scheduled", "ongoing"),
+        ("ongoing", "ongoing", "ongoing"),
+        ("ongoing", "cancelled", "ongoing"),
+        ("ongoing", "completed", "completed"),
+        ("completed", "scheduled", "completed"),
+        ("completed", "ongoing", "completed"),
+        ("completed", "cancelled", "completed"),
+    ],
+)
+def test_what_was_moved_here_never_goes_back(here: str, source: str, then: str) -> None:
+    row = arrived() | {"status": here, "moved_here": True, "started_at": NOW, "updated_at": NOW}
+    if here == "completed":
+        row["ended_at"] = LATER
+    changes = rules.arrival(row, record(updated_at=NEWER, status=source, title="changed"))
+    assert changes
+    assert changes["status"] == then
+    assert changes["title"] == "changed"
+    assert changes["started_at"] == NOW
+    assert changes["ended_at"] == row.get("ended_at")
+
+
+def test_updated_at_never_goes_back_either() -> None:
+    row = arrived() | {"status": "ongoing", "moved_here": True, "started_at": NOW, "updated_at": NEWER}
+    changes = rules.arrival(row, record(updated_at=LATER))
+    assert changes
+    assert changes["updated_at"] == NEWER
+    assert changes["source_updated_at"] == LATER
+
+
+def test_every_status_says_what_may_follow() -> None:
+    assert set(rules.LATER) == set(Status)
+
+
+BUDI = {"id": ASESOR, "name": "Budi Santoso", "email": "asesor@email.com", "profile": "null"}
+
+
+def test_a_session_waits_for_its_asesor_in_no_list() -> None:
+    row = arrived()
+    waiting = row | rules.derived(row, None)
+    assert waiting["waiting_for"] == ASESOR
+    assert rules.counted(waiting) is None
+    assert rules.document(waiting) is None
+    complete = row | rules.derived(row, BUDI)
+    assert complete["waiting_for"] is None
+    assert json.loads(complete["asesor"])["name"] == "Budi Santoso"
+    counted = rules.counted(complete)
+    assert counted
+    assert counted.lists == (rules.list_name(None), rules.list_name(ASESOR))
+    assert counted.entry.key == (row["start_time"], SESSION)
+    document = rules.document(complete)
+    assert document
+    assert document.text == "coaching go digital batch 1 budi santoso"
+
+
+def test_one_who_is_no_longer_invited_has_no_place_in_the_list_of_names() -> None:
+    siti = {"id": PARTICIPANT, "name": "Ámir Hasan", "email": "a@b.c", "profile": "null"}
+    assert rules.roster_derived(PARTICIPANT, siti, True)["name_key"] == f"amir hasan#{PARTICIPANT}"
+    assert rules.roster_derived(PARTICIPANT, siti, False)["name_key"] is None
+    assert rules.roster_derived(PARTICIPANT, None, True) == {"user": None, "name_key": None}

@@ -1,0 +1,201 @@
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from teaching.errors import CannotBeGraded
+from teaching.grading import rules
+from teaching.grading.rules import Grade, Scope
+from teaching.intake.records import SubmissionRecord
+from teaching.jsons import dumps
+from teaching.tally.tree import Sum
+from tests.support import ASESOR, COURSE, ITEM, PARTICIPANT, SUBMISSION, submission
+
+pytestmark = pytest.mark.usefixtures("no_network")
+
+NOW = "2026-02-19T15:06:03.117Z"
+COPY = '{"id":"970d8099-2491-4fe6-9136-115560f10c77","name":"Budi Santoso","email":"b@c.d","profile":null}'
+
+
+def record(**changes: Any) -> SubmissionRecord:
+    return SubmissionRecord.model_validate(submission(**changes))
+
+
+def arrived(**changes: Any) -> dict[str, Any]:
+    """A stored row, as such a record makes it."""
+    made = rules.arrival(None, record(**changes))
+    assert made
+    return {"id": SUBMISSION, "version": 1, **made}
+
+
+def graded(row: dict[str, Any], score: Any, **more: Any) -> dict[str, Any]:
+    changes = rules.grading(row, Grade.model_validate({"score": score, **more}), ASESOR, COPY, NOW)
+    return {**row, **changes}
+
+
+def test_grading_makes_it_graded() -> None:
+    row = graded(arrived(), 90, feedback="Ok mantep")
+    assert {
+        name: row[name] for name in ("status", "score", "feedback", "graded_at", "graded_by", "updated_at")
+    } == {
+        "status": "graded",
+        "score": Decimal(90),
+        "feedback": "Ok mantep",
+        "graded_at": NOW,
+        "graded_by": COPY,
+        "updated_at": NOW,
+    }
+
+
+@pytest.mark.parametrize("score", [Decimal("90.5"), Decimal("0.1"), Decimal("12345.678"), 0, 10**14])
+def test_a_score_is_kept_exactly(score: Any) -> None:
+    assert graded(arrived(), score)["score"] == Decimal(score)
+
+
+def test_what_is_in_progress_cannot_be_graded() -> None:
+    with pytest.raises(CannotBeGraded, match="in_progress"):
+        graded(arrived(status="in_progress", submitted_at=None, score=None), 90)
+
+
+def test_nothing_of_an_earlier_grade_is_lost() -> None:
+    row = graded(graded(graded(arrived(), 10, feedback="first"), 20), 30, feedback=None)
+    history = [json.loads(grade) for grade in row["earlier_grades"]]
+    assert [(grade["score"], grade["feedback"]) for grade in history] == [
+        ("100", None),
+        ("10", "first"),
+        ("20", "first"),
+    ]
+    assert [grade["graded_by"] and grade["graded_by"]["id"] for grade in history] == [None, ASESOR, ASESOR]
+    assert row["feedback"] is None
+
+
+def test_what_was_never_scored_has_no_history() -> None:
+    assert graded(arrived(score=None, graded_at=None), 1)["earlier_grades"] is None
+
+
+@pytest.mark.parametrize("moment", ["2026-02-18T06:30:09.102Z", "2026-02-18T06:30:09.101Z"])
+def test_a_record_that_is_no_newer_changes_nothing(moment: str) -> None:
+    assert rules.arrival(arrived(), record(updated_at=moment, score=1)) is None
+
+
+def test_a_newer_record_replaces_what_the_source_said() -> None:
+    row = arrived(status="in_progress", submitted_at=None, score=None)
+    changes = rules.arrival(row, record(updated_at="2026-02-18T06:31:00Z"))
+    assert changes
+    assert (changes["status"], changes["score"]) == ("submitted", Decimal(100))
+
+
+def test_a_grade_given_here_survives_a_newer_record_of_the_same_hand_in() -> None:
+    row = graded(arrived(), 90, feedback="Ok mantep")
+    newer = record(
+        updated_at="2026-02-21T00:00:00Z", status="graded", score=5, feedback="source", graded_by=PARTICIPANT
+    )
+    changes = rules.arrival(row, newer)
+    assert changes
+    after = {**row, **changes}
+    kept = ("status", "score", "feedback", "graded_at", "grader_id", "graded_here", "submitted_at")
+    assert {name: after[name] for name in kept} == {name: row[name] for name in kept}
+    assert after["source_updated_at"] == "2026-02-21T00:00:00.000Z"
+
+
+def test_a_newer_hand_in_replaces_the_grade_given_here_and_keeps_it_in_the_history() -> None:
+    row = graded(arrived(), 90, feedback="Ok mantep")
+    again = record(
+        updated_at="2026-02-21T00:00:00Z", submitted_at="2026-02-20T00:00:00Z", score=None, graded_at=None
+    )
+    changes = rules.arrival(row, again)
+    assert changes
+    after = {**row, **changes}
+    assert (after["status"], after["score"], after["graded_here"]) == ("submitted", None, None)
+    assert [json.loads(grade)["score"] for grade in after["earlier_grades"]] == ["100", "90"]
+
+
+def test_updated_at_never_goes_back() -> None:
+    row = graded(arrived(), 90)
+    changes = rules.arrival(row, record(updated_at="2026-02-18T07:00:00Z"))
+    assert changes
+    assert changes["updated_at"] == NOW
+
+
+USER = {"id": PARTICIPANT, "name": "Siti", "email": "s@e.c", "profile": "null", "asesor_id": ASESOR}
+QUIZ = {"id": ITEM, "title": "Quiz", "category": "quiz"}
+
+
+@pytest.mark.parametrize(
+    ("user", "quiz", "waiting"), [(None, QUIZ, PARTICIPANT), (USER, None, ITEM), (None, None, PARTICIPANT)]
+)
+def test_a_submission_waits_for_what_it_refers_to_in_no_list(
+    user: dict[str, Any] | None, quiz: dict[str, Any] | None, waiting: str
+) -> None:
+    row = arrived()
+    row |= rules.derived(row, user, quiz, None)
+    assert row["waiting_for"] == waiting
+    assert row["order_key"] is None
+    assert rules.counted(row) is None
+
+
+def complete(**changes: Any) -> dict[str, Any]:
+    row = arrived(**changes)
+    return row | rules.derived(row, USER, QUIZ, None)
+
+
+def test_a_submission_is_counted_in_every_list_that_shows_it() -> None:
+    counted = rules.counted(complete())
+    assert counted
+    expected = [
+        Scope(asesor, course, item).list
+        for asesor in (None, ASESOR)
+        for course in (None, COURSE)
+        for item in (None, ITEM)
+    ]
+    assert sorted(counted.lists) == sorted([*expected, Scope(participant=PARTICIPANT).list])
+    assert counted.entry.tags == (ASESOR, COURSE, ITEM)
+
+
+def test_only_a_graded_score_counts_towards_the_average() -> None:
+    automatic = rules.counted(complete(score=100))
+    assert automatic
+    assert automatic.entry.score == 0
+    by_hand = rules.counted(graded(complete(), Decimal("90.5")))
+    assert by_hand
+    assert (by_hand.entry.status, by_hand.entry.score) == ("graded", Decimal("90.5"))
+
+
+def test_without_an_asesor_it_is_in_no_asesors_list() -> None:
+    row = arrived()
+    counted = rules.counted(row | rules.derived(row, USER | {"asesor_id": None}, QUIZ, None))
+    assert counted
+    assert all("asesor" not in name for name in counted.lists)
+
+
+@pytest.mark.parametrize(
+    ("status", "time"),
+    [("in_progress", "2026-02-18T06:24:51.730Z"), ("submitted", "2026-02-18T06:30:09.094Z")],
+)
+def test_what_is_in_progress_is_listed_by_when_it_was_begun(status: str, time: str) -> None:
+    assert rules.listed_at(complete(status=status, score=None)) == time
+    assert complete(status=status)["order_key"] == f"{status}#{time}#{SUBMISSION}"
+
+
+@pytest.mark.parametrize(
+    ("pending", "graded", "scores", "average"),
+    [
+        (0, 0, "0", "0"),
+        (3, 0, "0", "0"),
+        (0, 3, "100", "33.33"),
+        (1, 3, "200", "66.67"),
+        (1, 2, "180", "90"),
+        (0, 2, "181", "90.5"),
+        (0, 8, "0.04", "0.01"),
+        (0, 1, "12345678901234.5", "12345678901234.5"),
+    ],
+)
+def test_statistics(pending: int, graded: int, scores: str, average: str) -> None:
+    answer = rules.statistics(
+        Sum({"submitted": pending, "graded": graded, "in_progress": 7}, Decimal(scores))
+    )
+    assert dumps(answer) == (
+        f'{{"submission_total":{{"total":{pending + graded},"pending":{pending},"graded":{graded}}},'
+        f'"average_score":{average}}}'
+    )
