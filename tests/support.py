@@ -14,12 +14,12 @@ from threading import Barrier
 from typing import Any, TypeVar
 
 from local import demo
-from local.template import ROOT
 from teaching import dynamo, jsons, projections
 from teaching.http.auth import Caller, Role
 from teaching.intake import queue
 from teaching.settings import settings
 from teaching.streams import Change
+from tests.examples import example
 
 Data = dict[str, Any]
 Result = TypeVar("Result")
@@ -219,8 +219,7 @@ def request(
     function: str, identity: str | None = None, *, token: str, query: str | None = None, body: Any = None
 ) -> Data:
     """events/<function>.json with another token, id in its path, query string or body."""
-    made: Data = json.loads((ROOT / "events" / f"{function}.json").read_text())
-    made["headers"]["authorization"] = f"Bearer {token}"
+    made = example(function, token)
     if identity is not None:
         made["pathParameters"] = dict.fromkeys(made["pathParameters"], identity)
     if query is not None:
@@ -230,9 +229,13 @@ def request(
     return made
 
 
+def invoke(function: str, event: Data) -> Any:
+    """What functions/<function>/app.py makes of the event."""
+    return importlib.import_module(f"functions.{function}.app").handler(event, None)
+
+
 def call(function: str, event: Data) -> Answer:
-    """The answer of functions/<function>/app.py to the event."""
-    answer = importlib.import_module(f"functions.{function}.app").handler(event, None)
+    answer = invoke(function, event)
     return Answer(answer["statusCode"], answer["headers"], answer["body"])
 
 
