@@ -127,10 +127,11 @@ def _check_port(port: int) -> None:
 
 def load_demo(system: System) -> None:
     """The demo's records, the way that `make load` sends them."""
+    _say("Loading the demo")
     lines = [json.dumps(record) for record in demo.records()]
     batches = [lines[start : start + _BATCH] for start in range(0, len(lines), _BATCH)]
     with progress_bar("records") as progress, ThreadPoolExecutor(_AT_ONCE) as pool:
-        task = progress.add_task("Loading the demo", total=len(lines))
+        task = progress.add_task("demo", total=len(lines))
         try:
             for batch, result in zip(batches, pool.map(system.intake.accept, batches), strict=True):
                 progress.update(task, advance=len(batch))
