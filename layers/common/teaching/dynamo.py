@@ -10,6 +10,7 @@ client's own retries (standard mode, 3 attempts, 1 s to connect, 2 s to read), a
 
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -134,20 +135,30 @@ def from_item(typed: Mapping[str, Any]) -> Item:
     return {name: from_value(value) for name, value in typed.items()}
 
 
+_in_pool = threading.local()
+"""Marks the pool's own threads: a request made there waits for no other thread, or all might wait."""
+
+
+def _mark() -> None:
+    _in_pool.yes = True
+
+
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=32, thread_name_prefix="dynamo")
+    return ThreadPoolExecutor(max_workers=32, thread_name_prefix="dynamo", initializer=_mark)
 
 
 def at_once(*requests: Callable[[], Answer]) -> list[Answer]:
     """The answers of requests made at the same time, in their order: one round trip."""
-    if len(requests) < 2:
+    if len(requests) < 2 or hasattr(_in_pool, "yes"):
         return [request() for request in requests]
     return [future.result() for future in [_pool().submit(request) for request in requests]]
 
 
 def both(first: Callable[[], Answer], second: Callable[[], Other]) -> tuple[Answer, Other]:
     """The answers of two kinds of requests made at the same time: one round trip."""
+    if hasattr(_in_pool, "yes"):
+        return first(), second()
     waiting = _pool().submit(first)
     answer = second()
     return waiting.result(), answer

@@ -10,6 +10,7 @@ Before the time runs out the place is noted, and the next run goes on from there
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,7 +26,6 @@ from teaching.tally.apply import Current, Place, apply, resum
 from teaching.tally.nodes import (
     LEDGER,
     Counted,
-    Ledger,
     Listed,
     ledger_counted,
     ledger_id,
@@ -42,7 +42,7 @@ class Kind(NamedTuple):
 
     name: str
     current: Current
-    counted: Callable[[Mapping[str, Any]], Counted | None]
+    counted: Callable[[Mapping[str, Any]], Counted]
     listed: Callable[[str, Key, Key], Iterator[Listed]]
 
 
@@ -79,17 +79,14 @@ def recompute(has_time: Callable[[], bool]) -> Done:
 def _check_rows(kind: Kind, rows: Sequence[Item]) -> int:
     """Rows of a table against their ledgers, and against lists that lost their root."""
     counted = {f"{kind.name}#{row['id']}": kind.counted(row) for row in rows}
-    ledgers: dict[str, Ledger] = {}
-    for ids in dynamo.chunked(counted, dynamo.BATCH_GET_LIMIT):
-        ledgers |= read_ledgers(ids, consistent=False)
-    lists = {list_name for each in counted.values() if each for list_name in each.lists}
+    ledgers = read_ledgers(list(counted), consistent=False)
+    lists = {list_name for each in counted.values() for list_name in each}
     lost = {(list_name, ROOT) for list_name in lists}
     lost -= read_nodes(lost).keys()
     suspects = [
         identity
         for identity, now in counted.items()
-        if ledgers[identity].counted != now
-        or (now and any((list_name, ROOT) in lost for list_name in now.lists))
+        if ledgers[identity].counted != now or any((list_name, ROOT) in lost for list_name in now)
     ]
     return apply(suspects, kind.current, repair={})
 
@@ -99,11 +96,11 @@ def _check_tallies(rows: Sequence[Item]) -> int:
     drifted = 0
     for kind in KINDS:
         ledgers = [ledger_id(row) for row in rows if row["list"].startswith(f"{LEDGER}#{kind.name}#")]
-        alive = {identity for ids in dynamo.chunked(ledgers, 100) for identity in kind.current(ids)}
+        alive = kind.current(ledgers)
         gone = [
             ledger_id(row)
             for row in rows
-            if row["node"] == LEDGER and ledger_id(row) in set(ledgers) - alive and ledger_counted(row)
+            if row["node"] == LEDGER and ledger_id(row) in set(ledgers) - alive.keys() and ledger_counted(row)
         ]
         drifted += apply(gone, kind.current, repair={})
         for row in rows:
@@ -117,13 +114,13 @@ def _check_list(kind: Kind, list_name: str) -> int:
     drifted = 0
     for stretch in tally.stretches(list_name):
         known = {entry.key: entry for entry in stretch.entries}
-        suspects: dict[str, set[Place]] = {}
-        for key, status, score in kind.listed(list_name, stretch.low, stretch.high):
+        suspects: defaultdict[str, set[Place]] = defaultdict(set)
+        for key, label, score in kind.listed(list_name, stretch.low, stretch.high):
             there = known.pop(key, None)
-            if there is None or there.status != status or score not in (None, there.score):
-                suspects[f"{kind.name}#{key[1]}"] = set()
+            if there is None or there.label != label or score not in (None, there.score):
+                suspects[f"{kind.name}#{key[1]}"] |= set()
         for key in known:
-            suspects[f"{kind.name}#{key[1]}"] = {(list_name, key)}
+            suspects[f"{kind.name}#{key[1]}"].add((list_name, key))
         drifted += apply(suspects, kind.current, repair=suspects)
         if not stretch.agrees:
             resum(list_name, stretch.low)

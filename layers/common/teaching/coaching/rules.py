@@ -228,12 +228,17 @@ def asesor_of(list_name: str) -> str | None:
     return asesor or None
 
 
-def counted(stored: Mapping[str, Any]) -> Counted | None:
-    """The lists that a session is counted in; None for one that is in no list."""
+def any_label(label: str) -> bool:
+    """Sessions are listed whatever they are counted as."""
+    return True
+
+
+def counted(stored: Mapping[str, Any]) -> Counted:
+    """The lists that a session is counted in; none for one that waits for its asesor."""
     if not stored.get("order_key"):
-        return None
+        return {}
     entry = Entry(stored["start_time"], stored["id"], SESSION)
-    return Counted((list_name(None), list_name(stored["asesor_id"])), entry)
+    return dict.fromkeys((list_name(None), list_name(stored["asesor_id"])), entry)
 
 
 def document(stored: Mapping[str, Any]) -> Document | None:

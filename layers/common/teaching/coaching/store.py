@@ -32,7 +32,7 @@ def page(caller: Caller, query: PageQuery) -> Page[SessionRow]:
         return _search(caller.own, query, query.search)
     if query.page == 1:
         return _first_page(caller.own, query)
-    window = tally.rows_at([rules.list_name(caller.own)], None, query.offset, 1)
+    window = tally.rows_at([rules.list_name(caller.own)], rules.any_label, query.offset, 1)
     rows: list[Item] = []
     if window.rows:
         first = window.rows[0].entry
@@ -45,7 +45,7 @@ def _first_page(own: str | None, query: PageQuery) -> Page[SessionRow]:
     totals, rows = dynamo.both(
         lambda: tally.totals(rules.list_name(own)), lambda: _run(own, "~", query.per_page)
     )
-    total = len(rows) if len(rows) < query.per_page else max(len(rows), totals.of(None))
+    total = len(rows) if len(rows) < query.per_page else max(len(rows), totals.of(rules.any_label))
     return _page(rows, total, query)
 
 
@@ -70,7 +70,7 @@ def _index(own: str | None) -> tuple[str, str, str]:
 def _search(own: str | None, query: PageQuery, text: str) -> Page[SessionRow]:
     """Two round trips. Raises `InvalidQuery` when too many sessions match."""
     found = [Entry(row["time"], row["id"], search.SESSION) for row in search.sessions(text, own)]
-    window = tally.rows_at([], None, query.offset, query.per_page, found)
+    window = tally.rows_at([], rules.any_label, query.offset, query.per_page, found)
     table = settings().sessions_table
     rows = dynamo.batch_get({table: [{"id": row.entry.id} for row in window.rows]})[table]
     rows.sort(key=lambda row: (row["start_time"], row["id"]), reverse=True)
@@ -183,7 +183,7 @@ def counted(sessions: Sequence[str]) -> dict[str, Counted]:
     table = settings().sessions_table
     keys = [{"id": session.removeprefix(f"{KIND}#")} for session in sessions]
     found = dynamo.batch_get({table: keys}, consistent=True)[table]
-    return {f"{KIND}#{row['id']}": as_counted for row in found if (as_counted := rules.counted(row))}
+    return {f"{KIND}#{row['id']}": rules.counted(row) for row in found}
 
 
 def listed(list_name: str, low: tuple[str, str], high: tuple[str, str]) -> Iterator[Listed]:

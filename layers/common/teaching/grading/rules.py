@@ -27,7 +27,7 @@ from teaching.http.fields import Note, Score, Strict, Uuid
 from teaching.http.pages import PageQuery
 from teaching.intake.records import SubmissionRecord
 from teaching.tally.nodes import Counted
-from teaching.tally.tree import Entry, Key, Sum
+from teaching.tally.tree import Entry, Key, Sum, Wanted
 
 HISTORY_MOST = 300_000
 """Characters of earlier grades that one submission keeps; an item of DynamoDB ends at 400 KB."""
@@ -253,9 +253,24 @@ class Scope(NamedTuple):
 
     @property
     def list(self) -> str:
-        """The name of its count tree: `submissions#asesor#<id>#course#<id>`."""
-        filters = self._asdict().items()
-        return "#".join(["submissions", *(f"{name}#{value}" for name, value in filters if value)])
+        """The name of its count tree: `submissions#asesor#<id>#course#<id>`; an item's holds all courses."""
+        filters = self._replace(course=None) if self.item else self
+        return "#".join(
+            ["submissions", *(f"{name}#{value}" for name, value in filters._asdict().items() if value)]
+        )
+
+    def label(self, status: str, course: str) -> str:
+        """What a submission is labelled with in the list: an item's may be filtered by course."""
+        return f"{status}#{course}" if self.item else status
+
+    def wants(self, status: Status | None) -> Wanted:
+        """The labels in the list that meet the scope and the status (None: any)."""
+
+        def wanted(label: str) -> bool:
+            of_status, _, course = label.partition("#")
+            return status in (None, of_status) and self.course in (None, course or self.course)
+
+        return wanted
 
     @classmethod
     def of(cls, list_name: str) -> "Scope":
@@ -263,31 +278,31 @@ class Scope(NamedTuple):
         return cls(**dict(zip(filters[::2], filters[1::2], strict=True)))
 
 
-def counted(stored: Mapping[str, Any]) -> Counted | None:
-    """The lists that a row is counted in, and as what; None for one that is in no list."""
+def counted(stored: Mapping[str, Any]) -> Counted:
+    """The lists that a row is counted in, and as what; none for one that waits for others."""
     if not stored.get("order_key"):
-        return None
-    asesor, course, item = stored.get("asesor_id"), stored["course_id"], stored["item_id"]
-    lists = [
-        Scope(whose, which_course, which_item).list
-        for whose in ([None, asesor] if asesor else [None])
-        for which_course in (None, course)
-        for which_item in (None, item)
-    ]
-    graded = stored["status"] == Status.GRADED
-    entry = Entry(
-        listed_at(stored),
-        stored["id"],
+        return {}
+    status, asesor, course, item = (
         stored["status"],
-        Decimal(stored["score"]) if graded else Decimal(0),
-        tags=(asesor or "", course, item),
+        stored.get("asesor_id"),
+        stored["course_id"],
+        stored["item_id"],
     )
-    return Counted((*lists, Scope(participant=stored["user_id"]).list), entry)
+    score = Decimal(stored["score"]) if status == Status.GRADED else Decimal(0)
+    entry = Entry(listed_at(stored), stored["id"], status, score)
+    scopes = [
+        Scope(whose, *filters)
+        for whose in ([asesor, None] if asesor else [None])
+        for filters in ((None, None), (None, item), (course, None))
+    ]
+    lists = {scope.list: entry._replace(label=scope.label(status, course)) for scope in scopes}
+    own = Scope(participant=stored["user_id"]).list
+    return lists | {own: entry._replace(tags=(asesor or "", course, item))}
 
 
 def statistics(submissions: Sum) -> Statistics:
     """`total` is `pending` + `graded`; what is in progress is not counted (contract, "Submissions")."""
-    pending, graded = submissions.of(Status.SUBMITTED), submissions.of(Status.GRADED)
+    pending, graded = (submissions.counts.get(status, 0) for status in (Status.SUBMITTED, Status.GRADED))
     average = submissions.scores / graded if graded else Decimal(0)
     return {
         "submission_total": {"total": pending + graded, "pending": pending, "graded": graded},

@@ -101,7 +101,7 @@ def _first_page(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
         lambda: dynamo.at_once(*[partial(_run, scope, status, "~", query.per_page) for status in statuses]),
     )
     total = sum(
-        len(run) if len(run) < query.per_page else max(len(run), totals.of(status))
+        len(run) if len(run) < query.per_page else max(len(run), totals.of(scope.wants(status)))
         for status, run in zip(statuses, runs, strict=True)
     )
     rows = sorted((row for run in runs for row in run), key=_order, reverse=True)
@@ -114,7 +114,9 @@ def _page_at(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
     One status is contiguous in its index, so its page needs only the key of the first row.
     """
     contiguous = query.status and _has_index(scope)
-    window = tally.rows_at([scope.list], query.status, query.offset, 1 if contiguous else query.per_page)
+    window = tally.rows_at(
+        [scope.list], scope.wants(query.status), query.offset, 1 if contiguous else query.per_page
+    )
     entries = [found.entry for found in window.rows]
     if contiguous and query.status and entries:
         rows = _run(scope, query.status, "#".join(entries[0].key), query.per_page)
@@ -129,7 +131,7 @@ def _rows_of(scope: Scope, entries: Sequence[Entry]) -> list[Item]:
     wanted = {entry.id for entry in entries}
     ranges = []
     for status in Status:
-        keys = ["#".join(entry.key) for entry in entries if entry.status == status]
+        keys = ["#".join(entry.key) for entry in entries if entry.label.partition("#")[0] == status]
         if keys:
             ranges.append(partial(_range, scope, status, min(keys), max(keys)))
     runs = dynamo.at_once(*ranges)
@@ -213,7 +215,7 @@ def _search(scope: Scope, query: SubmissionQuery, text: str) -> Page[SubmissionR
         if all(search.contains(titles.get(item, ""), word) for word in words)
     ]
     trees = [scope._replace(item=item).list for item in items]
-    window = tally.rows_at(trees, query.status, query.offset, query.per_page, extra)
+    window = tally.rows_at(trees, scope.wants(query.status), query.offset, query.per_page, extra)
     table = settings().submissions_table
     read = dynamo.batch_get({table: [{"id": row.entry.id} for row in window.rows]})[table]
     rows = sorted((row for row in read if row.get("order_key")), key=_order, reverse=True)
@@ -225,7 +227,7 @@ def counted(submissions: Sequence[str]) -> dict[str, Counted]:
     table = settings().submissions_table
     keys = [{"id": submission.removeprefix(f"{KIND}#")} for submission in submissions]
     found = dynamo.batch_get({table: keys}, consistent=True)[table]
-    return {f"{KIND}#{row['id']}": as_counted for row in found if (as_counted := rules.counted(row))}
+    return {f"{KIND}#{row['id']}": rules.counted(row) for row in found}
 
 
 def save(record: SubmissionRecord) -> None:
@@ -283,6 +285,8 @@ def listed(list_name: str, low: Key, high: Key) -> Iterator[Listed]:
     for status in Status:
         for row in _each(scope, status, "#".join(low), "#".join(high)):
             key = rules.key_of(row["order_key"])
-            if key < high and scope.course in (None, row.get("course_id", scope.course)):
+            if key < high:
                 graded = status is Status.GRADED and not scope.participant
-                yield Listed(key, status, row["score"] if graded else None)
+                yield Listed(
+                    key, scope.label(status, row.get("course_id", "")), row["score"] if graded else None
+                )

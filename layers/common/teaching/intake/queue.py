@@ -67,7 +67,7 @@ def _saving(message: _Message, failed: list[str]) -> Callable[[], None]:
             _save(message.record)
         except Exception:
             logger().warning(
-                "a record failed and will come again", extra={"message": message.id}, exc_info=True
+                "a record failed and will come again", extra={"message_id": message.id}, exc_info=True
             )
             failed.append(message.id)
 

@@ -21,10 +21,11 @@ from teaching.tally.tree import EMPTY, ROOT, Entry, Key, MissingNode, Node
 
 TRIES = 12
 GRAFT_AFTER = 3
-BLOCK = 100
+BLOCK = 1000
+"""Rows that are moved with the same nodes in memory: the more, the more of them share a write."""
 
 Current = Callable[[Sequence[str]], Mapping[str, Counted]]
-"""Reads (consistently) what ids count as now; an id that counts as nothing is left out."""
+"""Reads (consistently) what ids count as now; one that counts as nothing may be left out."""
 
 Place = tuple[str, Key]
 """(list, key)"""
@@ -83,12 +84,12 @@ class _Work:
         ways: dict[str, set[Key]] = {}
         for identity in ids:
             before = ledgers[identity].counted
-            if before != after.get(identity) or self._repair is not None:
-                for list_name, key in self._known(identity, before) | _places(after.get(identity)):
+            if before != after.get(identity, {}) or self._repair is not None:
+                for list_name, key in self._known(identity, before) | _places(after.get(identity, {})):
                     ways.setdefault(list_name, set()).add(key)
         self._load(ways)
-        for identity in ids:
-            self._move(identity, ledgers[identity], after.get(identity))
+        for identity in sorted(ids, key=lambda identity: list(after.get(identity, {}).items())):
+            self._move(identity, ledgers[identity], after.get(identity, {}))
         self._commit()
         return self.drifted
 
@@ -101,13 +102,13 @@ class _Work:
                 self._changed.add((list_name, name))
         self._commit()
 
-    def _move(self, identity: str, ledger: Ledger, after: Counted | None) -> None:
+    def _move(self, identity: str, ledger: Ledger, after: Counted) -> None:
         changes = self._changes(identity, ledger.counted, after)
         if len(changes) >= dynamo.TRANSACTION_LIMIT and ledger.counted and after:
-            self._move(identity, ledger, None)
+            self._move(identity, ledger, {})
             self._commit()
-            ledger = Ledger(ledger.version + 1, None)
-            changes = self._changes(identity, None, after)
+            ledger = Ledger(ledger.version + 1, {})
+            changes = self._changes(identity, {}, after)
         if len(self._changed | changes.keys()) + len(self._ledgers) >= dynamo.TRANSACTION_LIMIT:
             self._commit()
         for (list_name, name), node in changes.items():
@@ -116,9 +117,7 @@ class _Work:
         self._ledgers[identity] = Ledger(ledger.version, after)
         self.drifted += bool(changes) or ledger.counted != after
 
-    def _changes(
-        self, identity: str, before: Counted | None, after: Counted | None
-    ) -> dict[NodeName, Node | None]:
+    def _changes(self, identity: str, before: Counted, after: Counted) -> dict[NodeName, Node | None]:
         """The nodes that differ once the id has moved."""
         if before == after and self._repair is None:
             return {}
@@ -126,7 +125,7 @@ class _Work:
         wanted = _places(after)
         for list_name, key in self._known(identity, before) | wanted:
             made = {name: node for (of_list, name), node in changes.items() if of_list == list_name}
-            entry = after.entry if after and (list_name, key) in wanted else None
+            entry = after[list_name] if (list_name, key) in wanted else None
             self._change(list_name, made, key, entry)
             changes |= {(list_name, name): node for name, node in made.items()}
         return changes
@@ -147,7 +146,7 @@ class _Work:
                     raise
                 self._read({(list_name, str(missing))})
 
-    def _known(self, identity: str, before: Counted | None) -> set[Place]:
+    def _known(self, identity: str, before: Counted) -> set[Place]:
         return _places(before) | set((self._repair or {}).get(identity, ()))
 
     def _load(self, ways: Mapping[str, Collection[Key]]) -> None:
@@ -186,8 +185,8 @@ class _Work:
         self._changed, self._ledgers = set(), {}
 
 
-def _places(counted: Counted | None) -> set[Place]:
-    return {(list_name, counted.entry.key) for list_name in counted.lists} if counted else set()
+def _places(counted: Counted) -> set[Place]:
+    return {(list_name, entry.key) for list_name, entry in counted.items()}
 
 
 def _unread(nodes: Mapping[str, Node | None], key: Key) -> str | None:

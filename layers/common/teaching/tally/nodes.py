@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from teaching import dynamo
 from teaching.dynamo import Item, Key
 from teaching.settings import settings
+from teaching.tally import tree
 from teaching.tally.pages import NodeName
 from teaching.tally.tree import EMPTY, Branch, Child, Entry, Leaf, Node, Sum
 
@@ -21,24 +22,21 @@ LEDGER = "ledger"
 _ABSENT = "attribute_not_exists(version)"
 
 
-class Counted(NamedTuple):
-    """What something counts as: the same entry in each of the lists."""
-
-    lists: tuple[str, ...]
-    entry: Entry
+Counted = Mapping[str, Entry]
+"""What something counts as: its entry in each of the lists that hold it."""
 
 
 class Listed(NamedTuple):
     """What an index says of one row of a list; the score is None where it does not count or is not known."""
 
-    key: tuple[str, str]
-    status: str
+    key: tree.Key
+    label: str
     score: Decimal | None
 
 
 class Ledger(NamedTuple):
     version: int
-    counted: Counted | None
+    counted: Counted
 
 
 def read_nodes(names: Collection[NodeName], *, consistent: bool = False) -> dict[NodeName, Node]:
@@ -56,7 +54,7 @@ def read_ledgers(ids: Sequence[str], *, consistent: bool = True) -> dict[str, Le
     """The ledgers of all the ids (`<kind>#<id>`); one that was never counted has version 0."""
     table = settings().tallies_table
     keys = [_key(f"{LEDGER}#{identity}", LEDGER) for identity in ids]
-    ledgers = dict.fromkeys(ids, Ledger(0, None))
+    ledgers = dict.fromkeys(ids, Ledger(0, {}))
     for row in dynamo.batch_get({table: keys}, consistent=consistent)[table]:
         ledgers[ledger_id(row)] = Ledger(row["version"], ledger_counted(row))
     return ledgers
@@ -66,15 +64,15 @@ def ledger_id(row: Item) -> str:
     return str(row["list"]).removeprefix(f"{LEDGER}#")
 
 
-def ledger_counted(row: Item) -> Counted | None:
-    counted = json.loads(row["counted"])
-    return Counted(tuple(counted["lists"]), _entry(counted["entry"])) if counted else None
+def ledger_counted(row: Item) -> Counted:
+    counted = json.loads(zlib.decompress(row["counted"]))
+    return {list_name: _entry(entry) for list_name, entry in counted.items()}
 
 
 def ledger_write(identity: str, ledger: Ledger) -> dict[str, Any]:
     """Part of a transaction: what is counted now, if the ledger is still of this version."""
-    counted = ledger.counted and {"lists": ledger.counted.lists, "entry": _plain(ledger.counted.entry)}
-    return _put(_key(f"{LEDGER}#{identity}", LEDGER), ledger.version, {"counted": json.dumps(counted)})
+    counted = {list_name: _plain(entry) for list_name, entry in ledger.counted.items()}
+    return _put(_key(f"{LEDGER}#{identity}", LEDGER), ledger.version, {"counted": _packed(counted)})
 
 
 def node_write(name: NodeName, node: Node | None, version: int) -> dict[str, Any] | None:
@@ -106,6 +104,10 @@ def _encoded(node: Node) -> bytes:
         plain = {"children": children}
     else:
         plain = {"entries": [_plain(entry) for entry in node.entries]}
+    return _packed(plain)
+
+
+def _packed(plain: object) -> bytes:
     return zlib.compress(json.dumps(plain, separators=(",", ":")).encode())
 
 
@@ -126,9 +128,9 @@ def _decoded(content: bytes) -> Node:
 
 
 def _plain(entry: Entry) -> list[str]:
-    return [entry.time, entry.id, entry.status, str(entry.score), *entry.tags]
+    return [entry.time, entry.id, entry.label, str(entry.score), *entry.tags]
 
 
 def _entry(plain: Sequence[str]) -> Entry:
-    time, identity, status, score, *tags = plain
-    return Entry(time, identity, status, Decimal(score), tuple(tags))
+    time, identity, label, score, *tags = plain
+    return Entry(time, identity, label, Decimal(score), tuple(tags))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from teaching.tally.tree import EMPTY, ROOT, Branch, Entry, Key, MissingNode, Node
+from teaching.tally.tree import EMPTY, ROOT, Branch, Entry, Key, MissingNode, Node, Wanted
 
 NodeName = tuple[str, str]
 """(list, node)"""
@@ -48,7 +48,7 @@ Read = Callable[[Sequence[NodeName]], Mapping[NodeName, Node]]
 
 def window(
     lists: Sequence[str],
-    status: str | None,
+    wanted: Wanted,
     offset: int,
     limit: int,
     read: Read,
@@ -59,33 +59,33 @@ def window(
     No row may be in two of them. Costs one `read` for each level of the deepest list. Raises
     `MissingNode` where a node was read while it changed: read again.
     """
-    opened = [Found(entry, "") for entry in extra if status in (None, entry.status)]
+    opened = [Found(entry, "") for entry in extra if wanted(entry.label)]
     segments: list[_Segment] = []
     roots = read([(name, ROOT) for name in lists]) if lists else {}
     for name in lists:
         _open(
             roots.get((name, ROOT), EMPTY),
             _Segment(LOWEST, HIGHEST, 0, (name, ROOT)),
-            status,
+            wanted,
             segments,
             opened,
         )
     rows = len(opened) + sum(segment.rows for segment in segments)
     while True:
         ranks = _ranks(segments, opened)
-        wanted = [
+        needed = [
             segment
             for segment, (least, most) in zip(segments, ranks, strict=True)
             if least < offset + limit and most + segment.rows > offset
         ]
-        if not wanted:
+        if not needed:
             break
-        nodes = read([segment.name for segment in wanted])
-        for segment in wanted:
+        nodes = read([segment.name for segment in needed])
+        for segment in needed:
             segments.remove(segment)
             if segment.name not in nodes:
                 raise MissingNode(*segment.name)
-            _open(nodes[segment.name], segment, status, segments, opened)
+            _open(nodes[segment.name], segment, wanted, segments, opened)
     opened.sort(key=lambda found: found.entry.key, reverse=True)
     before = sum(
         segment.rows for segment, (least, _) in zip(segments, ranks, strict=True) if least < offset + limit
@@ -94,17 +94,17 @@ def window(
 
 
 def _open(
-    node: Node, segment: _Segment, status: str | None, segments: list[_Segment], opened: list[Found]
+    node: Node, segment: _Segment, wanted: Wanted, segments: list[_Segment], opened: list[Found]
 ) -> None:
     """Replaces a segment, already taken out, by what its node says."""
     list_name = segment.name[0]
     if not isinstance(node, Branch):
-        opened += [Found(entry, list_name) for entry in node.entries if status in (None, entry.status)]
+        opened += [Found(entry, list_name) for entry in node.entries if wanted(entry.label)]
         return
     lows = [segment.low, *(child.low for child in node.children[1:])]
     highs = [*lows[1:], segment.high]
     for child, low, high in zip(node.children, lows, highs, strict=True):
-        if below := child.sum.of(status):
+        if below := child.sum.of(wanted):
             segments.append(_Segment(low, high, below, (list_name, child.node)))
 
 

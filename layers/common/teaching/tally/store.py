@@ -8,7 +8,7 @@ from teaching.errors import Unavailable
 from teaching.tally import tree
 from teaching.tally.nodes import read_nodes
 from teaching.tally.pages import HIGHEST, LOWEST, Window, window
-from teaching.tally.tree import EMPTY, ROOT, Branch, Entry, Key, Leaf, MissingNode, Sum
+from teaching.tally.tree import EMPTY, ROOT, Branch, Entry, Key, Leaf, MissingNode, Sum, Wanted
 
 
 def totals(list_name: str) -> Sum:
@@ -17,7 +17,7 @@ def totals(list_name: str) -> Sum:
 
 
 def rows_at(
-    lists: Sequence[str], status: str | None, offset: int, limit: int, extra: Iterable[Entry] = ()
+    lists: Sequence[str], wanted: Wanted, offset: int, limit: int, extra: Iterable[Entry] = ()
 ) -> Window:
     """The page of the merged lists, in a round trip for each level of the deepest (`pages.window`).
 
@@ -26,7 +26,7 @@ def rows_at(
     given = list(extra)
     for consistent in (False, True, True):
         try:
-            return window(lists, status, offset, limit, partial(read_nodes, consistent=consistent), given)
+            return window(lists, wanted, offset, limit, partial(read_nodes, consistent=consistent), given)
         except MissingNode:
             continue
     raise Unavailable()

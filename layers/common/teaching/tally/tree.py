@@ -1,7 +1,7 @@
 """One list as a counted B+ tree: pure, in memory, over nodes that somebody else loads and stores.
 
 The idea: a list (all submissions, those of one asesor, …) is a sorted set of small entries. Leaves
-hold the entries, branches hold for each child its lowest key and the sum of what is below it: rows
+hold the entries, branches hold for each child where it begins and the sum of what is below it: rows
 by status, and the scores of the graded ones. So the root alone gives every total and average, and
 one node of each level leads to the row at any offset: with nodes two thirds full, three levels reach a
 million rows, wherever in time they bunch.
@@ -30,11 +30,12 @@ Key = tuple[str, str]
 class Entry(NamedTuple):
     time: str
     id: str
-    status: str
+    label: str
+    """What it is counted as: a status, in some lists with more that they are filtered by."""
     score: Decimal = Decimal(0)
     """What counts towards the average: the score of a graded submission, else 0."""
     tags: tuple[str, ...] = ()
-    """What a search within a short list filters by."""
+    """What a short list that is read whole is filtered by."""
 
     @property
     def key(self) -> Key:
@@ -47,8 +48,13 @@ class Sum(NamedTuple):
     counts: Mapping[str, int]
     scores: Decimal
 
-    def of(self, status: str | None) -> int:
-        return sum(self.counts.values()) if status is None else self.counts.get(status, 0)
+    def of(self, wanted: "Wanted") -> int:
+        """The rows whose label is wanted."""
+        return sum(count for label, count in self.counts.items() if wanted(label))
+
+
+Wanted = Callable[[str], bool]
+"""Tells the labels that are asked for."""
 
 
 class Leaf(NamedTuple):
@@ -82,12 +88,12 @@ def total(node: Node) -> Sum:
     scores = Decimal(0)
     if isinstance(node, Leaf):
         for entry in node.entries:
-            counts[entry.status] = counts.get(entry.status, 0) + 1
+            counts[entry.label] = counts.get(entry.label, 0) + 1
             scores += entry.score
     else:
         for child in node.children:
-            for status, count in child.sum.counts.items():
-                counts[status] = counts.get(status, 0) + count
+            for label, count in child.sum.counts.items():
+                counts[label] = counts.get(label, 0) + count
             scores += child.sum.scores
     return Sum(counts, scores)
 
@@ -147,24 +153,35 @@ def _put_back(nodes: Nodes, path: list[Step], node: Node, new_name: Callable[[],
     for branch, at in reversed(path):
         child = branch.children[at]
         nodes[child.node] = None
-        siblings: list[Child] = []
-        for piece in _pieces(node, last, LEAF_MOST if isinstance(node, Leaf) else BRANCH_MOST):
-            low = _low(piece) if siblings else min(child.low, _low(piece))
-            name = new_name() if siblings else child.node
-            nodes[name] = piece
-            siblings.append(Child(low, name, total(piece)))
-        node = Branch((*branch.children[:at], *siblings, *branch.children[at + 1 :]))
+        pieces = _pieces(node, last, LEAF_MOST if isinstance(node, Leaf) else BRANCH_MOST)
+        names = [child.node, *(new_name() for _ in pieces[1:])]
+        node = Branch(
+            (*branch.children[:at], *_shelve(nodes, child.low, names, pieces), *branch.children[at + 1 :])
+        )
     pieces = _pieces(node, last, ROOT_MOST)
     if len(pieces) > 1:
-        below = [Child(_low(piece), new_name(), total(piece)) for piece in pieces]
-        nodes.update(zip([child.node for child in below], pieces, strict=True))
-        nodes[ROOT] = Branch(tuple(below))
+        nodes[ROOT] = Branch(_shelve(nodes, ("", ""), [new_name() for _ in pieces], pieces))
     else:
         nodes[ROOT] = pieces[0] if pieces else EMPTY
 
 
-def _low(node: Node) -> Key:
-    return node.entries[0].key if isinstance(node, Leaf) else node.children[0].low
+def _shelve(nodes: Nodes, low: Key, names: list[str], pieces: list[Node]) -> tuple[Child, ...]:
+    """Stores the pieces, the first of which begins at `low`, and says how a branch names them."""
+    children: list[Child] = []
+    for name, piece in zip(names, pieces, strict=False):
+        nodes[name] = piece
+        begins = _between(pieces[len(children) - 1], piece) if children else low
+        children.append(Child(begins, name, total(piece)))
+    return tuple(children)
+
+
+def _between(left: Node, right: Node) -> Key:
+    """A key above all of the left node and not above any of the right one, as short as can be."""
+    if isinstance(left, Leaf) and isinstance(right, Leaf):
+        first = right.entries[0]
+        return (first.time, "") if left.entries[-1].time < first.time else first.key
+    assert isinstance(right, Branch)
+    return right.children[0].low
 
 
 def _pieces(node: Node, last: bool, most: int) -> list[Node]:
