@@ -29,8 +29,8 @@ from teaching.intake.records import SubmissionRecord
 from teaching.tally.nodes import Counted
 from teaching.tally.tree import Entry, Key, Sum, Wanted
 
-HISTORY_MOST = 300_000
-"""Characters of earlier grades that one submission keeps; an item of DynamoDB ends at 400 KB."""
+ROW_BYTES = 380_000
+"""How large earlier grades may make a row, as JSON; an item of DynamoDB ends at 400 KB."""
 
 
 class Status(StrEnum):
@@ -154,10 +154,11 @@ def grading(
     }
     if "feedback" in grade.model_fields_set:
         changes["feedback"] = grade.feedback
-    changes["earlier_grades"] = history = with_present_grade(stored)
-    if sum(map(len, history or ())) > HISTORY_MOST:
+    changes["earlier_grades"] = with_present_grade(stored)
+    row = {**stored, **changes}
+    if len(jsons.dumps(row).encode()) > ROW_BYTES:
         raise CannotBeGraded("its history of earlier grades is full")
-    return changes | keys({**stored, **changes})
+    return changes | keys(row)
 
 
 def with_present_grade(stored: Mapping[str, Any]) -> list[str] | None:
