@@ -34,7 +34,7 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = shared / "built" / "CommonLayer"
     with (shared / "build-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not built.exists():
+        if not (built.parent / "template.yaml").exists():
             command = [str(SAM / "bin" / "sam"), "build", "--build-dir", str(built.parent)]
             variables = {"PYTHON_RUNTIME": RUNTIME, "AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"}
             done = subprocess.run(
