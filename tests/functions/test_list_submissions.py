@@ -165,7 +165,7 @@ def test_filters_that_nothing_meets_give_an_empty_page(ask: Ask) -> None:
 
 @pytest.fixture
 def programme(examples: None) -> list[Data]:
-    """Submissions for two items in every status, some at the same time; the spec's example among them."""
+    """Submissions for two items, each in two courses, in every status, some at the same time."""
     second = new_id()
     take_in("item", item(id=second, title="Esai Pemasaran", course_id=NOBODYS))
     made = [submission()]
@@ -177,7 +177,7 @@ def programme(examples: None) -> list[Data]:
                 id=new_id(),
                 status=status,
                 item_id=second if number % 2 else ITEM,
-                course_id=NOBODYS if number % 2 else COURSE,
+                course_id=NOBODYS if number % 4 < 2 else COURSE,
                 submitted_at=handed_in,
                 created_at=f"2026-02-1{number // 3}T06:30:09.094Z",
                 score=None if handed_in is None else number,
@@ -197,17 +197,19 @@ def test_walking_the_pages_gives_every_row_once_in_order(ask: Ask, programme: li
         ("", "esai", "siti", "siti quiz"),
         ("", "in_progress", "submitted", "graded"),
         ("", COURSE, NOBODYS),
+        ("", ITEM),
     )
-    for role, search, status, course in cases:
+    for role, search, status, course, thing in cases:
         expected = [
             row["id"]
             for row in newest_first
             if status in ("", row["status"])
             and course in ("", row["course_id"])
+            and thing in ("", row["item_id"])
             and ("esai" not in search or row["item_id"] != ITEM)
             and ("quiz" not in search or row["item_id"] == ITEM)
         ]
-        given = {"search": search, "status": status, "course_id": course}
+        given = {"search": search, "status": status, "course_id": course, "material_item_id": thing}
         query = "&".join(f"{name}={quote(value)}" for name, value in given.items() if value)
         walked: list[str] = []
         for page in range(1, -(-len(expected) // 4) + 2):
@@ -216,3 +218,26 @@ def test_walking_the_pages_gives_every_row_once_in_order(ask: Ask, programme: li
             assert len(content["data"]) <= 4
             walked += [row["id"] for row in content["data"]]
         assert walked == expected, (role, query)
+
+
+@pytest.mark.usefixtures("programme")
+def test_a_page_past_the_end_is_empty_and_points_back(ask: Ask) -> None:
+    totals = {"": 15, "status=graded": 4, f"course_id={COURSE}": 7, "search=esai": 7, "search=siti": 15}
+    for (query, total), page in product(totals.items(), (9, 999_999_999_999_999_999)):
+        content = ask("list_submissions", "asesor", query=f"{query}&limit=2&page={page}").content
+        assert content["data"] == []
+        assert content["pagination"] == {
+            "current_page": page,
+            "per_page": 2,
+            "total_items": total,
+            "total_pages": -(-total // 2),
+            "next_page": None,
+            "prev_page": min(page - 1, -(-total // 2)),
+        }, query
+
+
+@pytest.mark.usefixtures("programme")
+def test_a_limit_above_100_is_served_as_100(ask: Ask) -> None:
+    content = ask("list_submissions", "admin", query="limit=101").content
+    assert content["pagination"]["per_page"] == 100
+    assert len(content["data"]) == 15

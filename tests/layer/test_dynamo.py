@@ -344,6 +344,16 @@ def test_requests_made_at_once_answer_in_their_order() -> None:
     assert dynamo.both(lambda: 1, lambda: "two") == (1, "two")
 
 
+def test_requests_made_at_once_may_make_others_at_once() -> None:
+    inner = [lambda number=number: number for number in range(3)]
+    outer = [lambda: dynamo.at_once(*inner)] * 64
+    answers: list[list[list[int]]] = []
+    asking = threading.Thread(target=lambda: answers.append(dynamo.at_once(*outer)), daemon=True)
+    asking.start()
+    asking.join(30)
+    assert answers == [[[0, 1, 2]] * 64]
+
+
 def test_a_failure_of_one_request_is_the_failure_of_all() -> None:
     def fail() -> int:
         raise Unavailable

@@ -6,7 +6,7 @@ import pytest
 
 from teaching.errors import CannotBeGraded
 from teaching.grading import rules
-from teaching.grading.rules import Grade, Scope
+from teaching.grading.rules import Grade, Scope, Status
 from teaching.intake.records import SubmissionRecord
 from teaching.jsons import dumps
 from teaching.tally.tree import Sum
@@ -132,7 +132,7 @@ def test_a_submission_waits_for_what_it_refers_to_in_no_list(
     row |= rules.derived(row, user, quiz, None)
     assert row["waiting_for"] == waiting
     assert row["order_key"] is None
-    assert rules.counted(row) is None
+    assert not rules.counted(row)
 
 
 def complete(**changes: Any) -> dict[str, Any]:
@@ -142,31 +142,42 @@ def complete(**changes: Any) -> dict[str, Any]:
 
 def test_a_submission_is_counted_in_every_list_that_shows_it() -> None:
     counted = rules.counted(complete())
-    assert counted
-    expected = [
+    shown = {
         Scope(asesor, course, item).list
         for asesor in (None, ASESOR)
         for course in (None, COURSE)
         for item in (None, ITEM)
-    ]
-    assert sorted(counted.lists) == sorted([*expected, Scope(participant=PARTICIPANT).list])
-    assert counted.entry.tags == (ASESOR, COURSE, ITEM)
+    }
+    own = Scope(participant=PARTICIPANT).list
+    assert set(counted) == shown | {own}
+    assert {entry.key for entry in counted.values()} == {("2026-02-18T06:30:09.094Z", SUBMISSION)}
+    assert counted[own].tags == (ASESOR, COURSE, ITEM)
+
+
+@pytest.mark.parametrize("asesor", [None, ASESOR])
+@pytest.mark.parametrize("course", [None, COURSE])
+@pytest.mark.parametrize("item", [None, ITEM])
+def test_a_list_tells_what_a_filter_wants(asesor: str | None, course: str | None, item: str | None) -> None:
+    scope = Scope(asesor, course, item)
+    label = rules.counted(complete())[scope.list].label
+    assert scope.wants(None)(label)
+    assert scope.wants(Status.SUBMITTED)(label)
+    assert not scope.wants(Status.GRADED)(label)
+    elsewhere = rules.counted(complete(course_id=PARTICIPANT)).get(scope.list)
+    assert bool(elsewhere and scope.wants(None)(elsewhere.label)) == (course is None)
 
 
 def test_only_a_graded_score_counts_towards_the_average() -> None:
-    automatic = rules.counted(complete(score=100))
-    assert automatic
-    assert automatic.entry.score == 0
+    assert {entry.score for entry in rules.counted(complete(score=100)).values()} == {0}
     by_hand = rules.counted(graded(complete(), Decimal("90.5")))
-    assert by_hand
-    assert (by_hand.entry.status, by_hand.entry.score) == ("graded", Decimal("90.5"))
+    assert {entry.score for entry in by_hand.values()} == {Decimal("90.5")}
 
 
 def test_without_an_asesor_it_is_in_no_asesors_list() -> None:
     row = arrived()
     counted = rules.counted(row | rules.derived(row, USER | {"asesor_id": None}, QUIZ, None))
     assert counted
-    assert all("asesor" not in name for name in counted.lists)
+    assert all("asesor" not in name for name in counted)
 
 
 @pytest.mark.parametrize(

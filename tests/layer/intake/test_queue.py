@@ -1,0 +1,379 @@
+import json
+from decimal import Decimal
+from itertools import permutations
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
+
+import botocore.session
+import pytest
+
+from local import demo
+from teaching import dynamo
+from teaching.coaching import store as coaching
+from teaching.coaching.rules import Mark
+from teaching.directory import store as directory
+from teaching.errors import Unavailable
+from teaching.grading import store as grading
+from teaching.grading.rules import Grade, SubmissionQuery
+from teaching.http.pages import PageQuery
+from teaching.intake import queue
+from tests.support import (
+    ASESOR,
+    BY_ADMIN,
+    BY_ASESOR,
+    BY_OTHER_ASESOR,
+    ITEM,
+    OTHER_ASESOR,
+    OTHER_PARTICIPANT,
+    PARTICIPANT,
+    SESSION,
+    SUBMISSION,
+    Data,
+    item,
+    message,
+    new_id,
+    participant,
+    person,
+    race,
+    session,
+    settle,
+    stored_presence,
+    stored_session,
+    stored_submission,
+    submission,
+    take_in,
+    take_in_examples,
+    take_in_people,
+)
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+NEWER, NEWEST = "2026-02-20T00:00:00.000Z", "2026-02-21T00:00:00.000Z"
+OLDER = "2026-02-01T00:00:00.000Z"
+ANY = PageQuery.model_validate({})
+
+
+def user_row(identity: str = PARTICIPANT) -> dynamo.Item:
+    row = dynamo.get("UsersTable", {"id": identity}, consistent=True)
+    assert row
+    return row
+
+
+def item_row() -> dynamo.Item:
+    row = dynamo.get("ItemsTable", {"id": ITEM}, consistent=True)
+    assert row
+    return row
+
+
+def everything() -> list[dynamo.Item]:
+    tables = ("UsersTable", "ItemsTable", "SessionsTable", "PresencesTable", "SubmissionsTable")
+    return [row for table in tables for row in sorted(dynamo.scan(table)[0], key=str)]
+
+
+def test_each_type_comes_into_its_table() -> None:
+    take_in_examples()
+    assert user_row()["name"] == "Siti Rahmawati"
+    assert json.loads(user_row()["participant_profile"]) == demo.SPEC_USERS[1]["participant_profile"]
+    assert json.loads(item_row()["data"]) == demo.SPEC_ITEM["data"]
+    assert stored_session()["title"] == "Coaching Go Digital Batch 1"
+    assert stored_presence()["invited"] is True
+    assert stored_submission()["score"] == 100
+    assert json.loads(stored_submission()["response_snapshot"]) == demo.SPEC_SUBMISSION["response_snapshot"]
+
+
+def test_what_comes_again_changes_nothing() -> None:
+    take_in_examples()
+    before = everything()
+    take_in_examples()
+    assert everything() == before
+
+
+def test_what_is_older_changes_nothing() -> None:
+    take_in_examples()
+    before = everything()
+    take_in("user", participant(name="older", updated_at=OLDER))
+    take_in("item", item(title="older", updated_at=OLDER))
+    take_in("session", session(title="older", participant_ids=[OTHER_PARTICIPANT], updated_at=OLDER))
+    take_in("submission", submission(score=1, updated_at=OLDER))
+    assert everything() == before
+
+
+def test_what_is_newer_replaces_what_was() -> None:
+    take_in_examples()
+    take_in("user", participant(name="newer", updated_at=NEWER))
+    take_in("item", item(title="newer", updated_at=NEWER))
+    take_in("session", session(title="newer", participant_ids=[OTHER_PARTICIPANT], updated_at=NEWER))
+    take_in("submission", submission(score=1, updated_at=NEWER))
+    assert user_row()["name"] == "newer"
+    assert item_row()["title"] == "newer"
+    assert stored_session()["title"] == "newer"
+    assert [row["participant_id"] for row in coaching.presences(BY_ASESOR, SESSION, ANY).rows] == [
+        OTHER_PARTICIPANT
+    ]
+    assert stored_submission()["score"] == 1
+
+
+def test_times_are_compared_as_times() -> None:
+    take_in("item", item(updated_at="2026-02-20T00:00:00Z"))
+    take_in("item", item(title="older", updated_at="2026-02-20T05:00:00+07:00"))
+    assert item_row()["title"] == "Quiz Digital Dasar"
+    take_in("item", item(title="newer", updated_at="2026-02-19T20:00:00-05:00"))
+    assert item_row()["title"] == "newer"
+
+
+def seen() -> Any:
+    """What an admin sees of the examples."""
+    page = grading.page(
+        BY_ASESOR, SubmissionQuery.model_validate({"search": "siti quiz", "status": "submitted"})
+    )
+    found = coaching.page(BY_ASESOR, PageQuery.model_validate({"search": "budi digital"}))
+    return (
+        page.rows,
+        page.total,
+        found.rows,
+        found.total,
+        coaching.presences(BY_ASESOR, SESSION, ANY).rows,
+        grading.details(BY_ADMIN, SUBMISSION),
+        grading.statistics(BY_ASESOR),
+    )
+
+
+def test_the_order_of_arrival_does_not_matter() -> None:
+    records = (
+        [("user", user) for user in demo.SPEC_USERS],
+        [("item", item())],
+        [("session", session()), ("submission", submission())],
+    )
+    take_in_examples()
+    settle()
+    expected = seen()
+    assert (expected[1], expected[3], len(expected[4])) == (1, 1, 1)
+    for order in permutations(records):
+        for table in ("UsersTable", "ItemsTable", "SessionsTable", "PresencesTable", "SubmissionsTable"):
+            keys = ("session_id", "participant_id") if table == "PresencesTable" else ("id",)
+            dynamo.batch_write(
+                table, deletes=[{key: row[key] for key in keys} for row in dynamo.scan(table)[0]]
+            )
+        for records_of_a_type in order:
+            for kind, data in records_of_a_type:
+                take_in(kind, data)
+        settle()
+        assert seen() == expected, order
+
+
+def test_a_whole_batch_may_be_in_any_order() -> None:
+    records = [("submission", submission()), ("session", session()), ("item", item())]
+    records += [("user", user) for user in demo.SPEC_USERS]
+    assert queue.take([message(kind, data) for kind, data in records]) == {"batchItemFailures": []}
+    settle()
+    assert grading.page(BY_ASESOR, SubmissionQuery.model_validate({})).total == 1
+    assert coaching.page(BY_ASESOR, ANY).total == 1
+
+
+def test_a_whole_batch_of_sessions_with_rosters_comes_in() -> None:
+    take_in_people()
+    invited = [PARTICIPANT, OTHER_PARTICIPANT]
+    batch = [message("session", session(id=new_id(), participant_ids=invited)) for _ in range(40)]
+    answers: list[Data] = []
+    taking = Thread(target=lambda: answers.append(queue.take(batch)), daemon=True)
+    taking.start()
+    taking.join(30)
+    assert answers == [{"batchItemFailures": []}]
+
+
+def test_what_waits_is_kept_and_in_no_list_until_it_is_complete() -> None:
+    take_in("submission", submission())
+    take_in("session", session())
+    settle()
+    everyone = SubmissionQuery.model_validate({})
+    assert grading.page(BY_ADMIN, everyone).total == coaching.page(BY_ADMIN, ANY).total == 0
+    take_in("user", *demo.SPEC_USERS)
+    settle()
+    assert (grading.page(BY_ADMIN, everyone).total, coaching.page(BY_ADMIN, ANY).total) == (0, 1)
+    take_in("item", item())
+    settle()
+    assert grading.page(BY_ADMIN, everyone).total == 1
+
+
+def test_a_change_of_asesor_moves_the_submissions() -> None:
+    take_in_examples()
+    settle()
+    take_in("user", participant(asesor=OTHER_ASESOR, updated_at=NEWER))
+    settle()
+    everyone = SubmissionQuery.model_validate({})
+    assert grading.page(BY_ASESOR, everyone).total == 0
+    assert grading.page(BY_OTHER_ASESOR, everyone).total == 1
+    assert grading.statistics(BY_OTHER_ASESOR)["submission_total"]["pending"] == 1
+    assert grading.statistics(BY_ASESOR)["submission_total"]["total"] == 0
+
+
+def test_new_names_reach_every_copy_and_the_search() -> None:
+    take_in_examples()
+    grading.grade(BY_ASESOR, SUBMISSION, Grade(score=Decimal(90)))
+    settle()
+    take_in("user", participant(name="Aminah", updated_at=NEWER), person("asesor", ASESOR, "Gatot"))
+    take_in("item", item(title="Esai", updated_at=NEWER))
+    settle()
+    (row,) = grading.page(BY_ASESOR, SubmissionQuery.model_validate({"search": "aminah esai"})).rows
+    assert row["graded_by"]
+    assert (row["user"]["name"], row["item"]["title"], row["graded_by"]["name"]) == (
+        "Aminah",
+        "Esai",
+        "Gatot",
+    )
+    assert (
+        coaching.page(BY_ASESOR, PageQuery.model_validate({"search": "gatot"})).rows[0]["asesor"]["name"]
+        == "Gatot"
+    )
+    assert coaching.presences(BY_ASESOR, SESSION, ANY).rows[0]["user"]["name"] == "Aminah"
+    for old in ("siti", "quiz"):
+        assert grading.page(BY_ASESOR, SubmissionQuery.model_validate({"search": old})).total == 0
+    assert coaching.page(BY_ASESOR, PageQuery.model_validate({"search": "budi"})).total == 0
+
+
+def test_a_grade_given_here_survives_and_a_newer_hand_in_takes_its_place() -> None:
+    take_in_examples()
+    grading.grade(BY_ASESOR, SUBMISSION, Grade(score=Decimal(90), feedback="Ok mantep"))
+    take_in("submission", submission(updated_at="2026-12-01T00:00:00Z", score=7, feedback="source"))
+    kept = grading.details(BY_ASESOR, SUBMISSION)
+    assert (kept["score"], kept["status"].value, kept["feedback"]) == (Decimal(90), "graded", "Ok mantep")
+    assert kept["graded_by"]
+    assert kept["graded_by"]["id"] == ASESOR
+    handed_in = "2026-12-02T00:00:00.000Z"
+    take_in(
+        "submission", submission(updated_at=handed_in, submitted_at=handed_in, score=None, graded_at=None)
+    )
+    fresh = grading.details(BY_ASESOR, SUBMISSION)
+    assert (fresh["score"], fresh["status"].value, fresh["graded_by"]) == (None, "submitted", None)
+    assert [json.loads(grade)["score"] for grade in stored_submission()["earlier_grades"]] == ["100", "90"]
+
+
+def test_a_session_started_or_ended_here_is_not_turned_back() -> None:
+    take_in_people()
+    take_in("session", session())
+    coaching.start(BY_ASESOR, SESSION)
+    take_in("session", session(status="scheduled", title="newer", updated_at="2026-12-01T00:00:00Z"))
+    row = stored_session()
+    assert (row["status"], row["title"]) == ("ongoing", "newer")
+    assert row["started_at"]
+    coaching.end(BY_ASESOR, SESSION)
+    take_in("session", session(status="cancelled", updated_at="2026-12-02T00:00:00Z"))
+    assert stored_session()["status"] == "completed"
+    assert stored_session()["ended_at"]
+
+
+def test_marks_survive_what_happens_to_the_roster() -> None:
+    take_in_people()
+    take_in("session", session())
+    mark = Mark.model_validate({"participant_id": PARTICIPANT, "status": "late", "feedback_notes": "traffic"})
+    marked = coaching.mark(BY_ASESOR, SESSION, mark)
+    take_in("session", session(participant_ids=[OTHER_PARTICIPANT], updated_at=NEWER))
+    assert [row["participant_id"] for row in coaching.presences(BY_ASESOR, SESSION, ANY).rows] == [
+        OTHER_PARTICIPANT
+    ]
+    take_in("session", session(participant_ids=[OTHER_PARTICIPANT, PARTICIPANT], updated_at=NEWEST))
+    rows = coaching.presences(BY_ASESOR, SESSION, ANY).rows
+    assert [row["user"]["name"] for row in rows] == ["Agus Salim", "Siti Rahmawati"]
+    assert {
+        name: rows[1].get(name) for name in ("id", "status", "created_at", "joined_at", "feedback_notes")
+    } == {name: marked.get(name) for name in ("id", "status", "created_at", "joined_at", "feedback_notes")}
+
+
+def test_old_and_new_at_once_end_with_the_new() -> None:
+    take_in_people()
+    people = [PARTICIPANT, OTHER_PARTICIPANT]
+    moments = [f"2026-02-2{day}T00:00:00.000Z" for day in range(6)]
+
+    def bring(number: int) -> None:
+        moment = moments[number]
+        take_in("item", item(title=moment, updated_at=moment))
+        take_in("session", session(title=moment, participant_ids=[people[number % 2]], updated_at=moment))
+        take_in("submission", submission(feedback=moment, updated_at=moment))
+
+    race(len(moments), bring)
+    assert item_row()["title"] == moments[-1]
+    assert stored_session()["title"] == moments[-1]
+    assert stored_submission()["feedback"] == moments[-1]
+    roster = coaching.presences(BY_ASESOR, SESSION, ANY).rows
+    assert [row["participant_id"] for row in roster] == [OTHER_PARTICIPANT]
+
+
+@pytest.fixture
+def rejected(monkeypatch: pytest.MonkeyPatch) -> list[Data]:
+    """What is sent to the queue of rejected records, as the SDK would send it."""
+    sent: list[Data] = []
+
+    def note(params: Data, **_: Any) -> None:
+        sent.append(params)
+
+    def answer(**_: Any) -> Any:
+        return SimpleNamespace(status_code=200), {"MessageId": new_id()}
+
+    client: Any = botocore.session.get_session().create_client("sqs")
+    client.meta.events.register("provide-client-params.sqs.SendMessage", note)
+    client.meta.events.register("before-call.sqs.SendMessage", answer)
+    monkeypatch.setattr(queue, "_queues", lambda: client)
+    return sent
+
+
+def test_the_malformed_go_to_the_rejected_with_their_reason_and_the_others_come_in(
+    rejected: list[Data],
+) -> None:
+    bad = [
+        message("submission", submission(score="100")),
+        message("user", participant() | {"role": "root", "id": "7"}),
+        message("course", {}),
+        {"messageId": new_id(), "body": "no JSON"},
+    ]
+    good = [message("item", item()), message("user", participant())]
+    assert queue.take([bad[0], good[0], bad[1], bad[2], good[1], bad[3]]) == {"batchItemFailures": []}
+    assert item_row()
+    assert user_row()
+    told = [
+        (
+            sent["MessageBody"],
+            {name: value["StringValue"] for name, value in sent["MessageAttributes"].items()},
+        )
+        for sent in rejected
+    ]
+    reasons = [
+        "score: must be a number, 0 or more",
+        "id: must be a lower-case UUID; role: must be admin, asesor or participant",
+        "type: must be user.saved, item.saved, session.saved, submission.saved",
+        "not an event with detail-type and detail",
+    ]
+    assert told == [
+        (sent["body"], {"reason": reason, "message_id": sent["messageId"]})
+        for sent, reason in zip(bad, reasons, strict=True)
+    ]
+    assert {sent["QueueUrl"] for sent in rejected} == {"RejectedRecords"}
+
+
+def test_what_fails_for_now_comes_again_alone(rejected: list[Data], monkeypatch: pytest.MonkeyPatch) -> None:
+    save_item = directory.save_item
+
+    def fail(record: Any) -> None:
+        if record.title == "fails":
+            raise Unavailable
+        save_item(record)
+
+    monkeypatch.setattr(directory, "save_item", fail)
+    failing, good = message("item", item(id=new_id(), title="fails")), message("item", item())
+    answer = queue.take([failing, good])
+    assert answer == {"batchItemFailures": [{"itemIdentifier": failing["messageId"]}]}
+    assert item_row()
+    assert rejected == []
+
+
+def test_nothing_of_a_failing_record_is_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr("teaching.dynamo.update", fail)
+    assert len(queue.take([message("user", participant())])["batchItemFailures"]) == 1
+    (record,) = caplog.records
+    for secret in ("3201121509950003", "123456789012345"):
+        assert secret not in str(vars(record))
