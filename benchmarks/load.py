@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from itertools import groupby
+from itertools import groupby, pairwise
 from random import Random
 from threading import BoundedSemaphore
 from typing import Any, TypeVar
@@ -35,13 +35,14 @@ from teaching.directory import store as directory
 from teaching.dynamo import Item
 from teaching.grading import rules as grading_rules
 from teaching.grading import store as grading
-from teaching.grading.rules import Scope
+from teaching.grading.rules import Scope, Status
 from teaching.intake.records import ItemRecord, SessionRecord, SubmissionRecord, UserRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
 from teaching.tally import tree
 from teaching.tally.nodes import Counted, Ledger, ledger_write, node_write
-from teaching.tally.tree import BRANCH_MOST, LEAF_MOST, ROOT, ROOT_MOST, Branch, Child, Entry, Leaf, Node
+from teaching.tally.pages import LOWEST
+from teaching.tally.tree import BRANCH_MOST, LEAF_MOST, ROOT, ROOT_MOST, Branch, Child, Entry, Key, Leaf, Node
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
 SEED = 2026
@@ -71,8 +72,9 @@ class World:
     lists: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     """What each list holds, oldest first."""
 
-    def count(self, list_name: str, status: str | None = None) -> int:
-        return sum(status in (None, entry.status) for entry in self.lists[list_name])
+    def count(self, scope: Scope, status: Status | None = None) -> int:
+        wanted = scope.wants(status)
+        return sum(wanted(entry.label) for entry in self.lists[scope.list])
 
 
 @contextmanager
@@ -182,11 +184,10 @@ def _add_submissions(world: World, submissions: Iterable[Data], writer: "_Writer
             writer.put(settings().tallies_table, _ledger_row(f"{grading.KIND}#{record.id}", counted))
 
 
-def _add_to_lists(world: World, counted: Counted | None, without_filters_of: str | None = None) -> None:
-    assert counted, "a row whose people and items are all there is in some list"
-    for list_name in counted.lists:
+def _add_to_lists(world: World, counted: Counted, without_filters_of: str | None = None) -> None:
+    for list_name, entry in counted.items():
         if not without_filters_of or f"{without_filters_of}#" not in list_name:
-            world.lists[list_name].append(counted.entry)
+            world.lists[list_name].append(entry)
 
 
 def _nodes(entries: Sequence[Entry], rng: Random) -> dict[str, Node]:
@@ -195,19 +196,20 @@ def _nodes(entries: Sequence[Entry], rng: Random) -> dict[str, Node]:
         return {ROOT: Leaf(tuple(entries))}
     nodes: dict[str, Node] = {}
 
-    def children(level: Iterable[Node]) -> list[Child]:
-        found = []
-        for node in level:
-            name = f"{rng.getrandbits(48):012x}"
-            low = node.entries[0].key if isinstance(node, Leaf) else node.children[0].low
-            found.append(Child(low, name, tree.total(node)))
-            nodes[name] = node
-        return found
+    def child(low: Key, node: Node) -> Child:
+        name = f"{rng.getrandbits(48):012x}"
+        nodes[name] = node
+        return Child(low, name, tree.total(node))
 
-    below = children(Leaf(tuple(part)) for part in _parts(entries, LEAF_MOST, rng))
-    while len(below) > ROOT_MOST:
-        below = children(Branch(tuple(part)) for part in _parts(below, BRANCH_MOST, rng))
-    return nodes | {ROOT: Branch(tuple(below))}
+    parts = list(_parts(entries, LEAF_MOST, rng))
+    begins = [
+        (after[0].time, "" if before[-1].time < after[0].time else after[0].id)
+        for before, after in pairwise(parts)
+    ]
+    children = [child(low, Leaf(tuple(part))) for low, part in zip([LOWEST, *begins], parts, strict=True)]
+    while len(children) > ROOT_MOST:
+        children = [child(part[0].low, Branch(tuple(part))) for part in _parts(children, BRANCH_MOST, rng)]
+    return nodes | {ROOT: Branch(tuple(children))}
 
 
 def _parts(things: Sequence[Thing], most: int, rng: Random) -> Iterator[Sequence[Thing]]:
@@ -219,7 +221,7 @@ def _parts(things: Sequence[Thing], most: int, rng: Random) -> Iterator[Sequence
         start += length
 
 
-def _ledger_row(identity: str, counted: Counted | None) -> Item:
+def _ledger_row(identity: str, counted: Counted) -> Item:
     return dynamo.from_item(ledger_write(identity, Ledger(0, counted))["Put"]["Item"])
 
 
@@ -230,11 +232,11 @@ def _node_row(list_name: str, name: str, node: Node) -> Item:
 
 
 def _check(world: World) -> None:
-    """The trees hold what the programme made, and the table has what they hold."""
+    """The trees' totals are those of the rows that the programme made."""
     for scope in (Scope(), Scope(world.asesor), Scope(course=world.own[0]["course_id"])):
-        expected = Counter(entry.status for entry in world.lists[scope.list])
+        expected = Counter(entry.label for entry in world.lists[scope.list])
         assert tally.totals(scope.list).counts == expected, scope
-    assert world.count(Scope().list) == world.submissions
+    assert world.count(Scope()) == world.submissions
 
 
 def _each(do: Callable[[Thing], object], things: Iterable[Thing]) -> None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.load import SEED, World
 from benchmarks.meter import Cost
+from teaching.coaching import rules as coaching_rules
 from teaching.coaching.rules import Attendance, Mark
 from teaching.directory import search
 from teaching.grading.rules import Grade, Scope, Status, SubmissionQuery
@@ -141,7 +142,7 @@ def _quiz(world: World) -> dict[str, Any]:
 
 
 def pages(world: World, listing: Listing) -> int:
-    return -(-world.count(listing.scope.list, listing.status) // PER_PAGE)
+    return -(-world.count(listing.scope, listing.status) // PER_PAGE)
 
 
 def line_of(listing: Listing, page: int) -> Line:
@@ -187,7 +188,7 @@ def other_requests(world: World) -> Iterator[Request]:
         yield Request(Line.PEOPLE, f"search “{text}”: {whose}", _bound(every.page, 1, text))
         yield Request(Line.TITLE, f"search “{title}”: {whose}", _bound(every.page, 1, title))
         list_coachings = endpoint("list_coachings")
-        last = -(-world.count("sessions" if caller is admin else f"sessions#asesor#{caller.id}") // PER_PAGE)
+        last = -(-len(world.lists[coaching_rules.list_name(caller.own)]) // PER_PAGE)
         for name, page in {"page 1": 1, "last page": last}.items():
             send = _bound(list_coachings, caller, PageQuery.model_validate({"page": str(page)}))
             line = Line.COACHINGS if page > 1 else Line.FIRST_COACHINGS
