@@ -4,6 +4,8 @@ export PORT STORE DATA_DIR ROLE SUB FILE N
 # What the SAM CLI wants to know before it looks at a template; no account is needed.
 export AWS_DEFAULT_REGION ?= ap-southeast-3
 export SAM_CLI_TELEMETRY = 0
+# Where the layer's package lies.
+export PYTHONPATH = layers/common
 
 # Every process would compile what it imports anew.
 export PYTHONDONTWRITEBYTECODE =
@@ -21,7 +23,7 @@ help: ## Show this
 start: $(READY) ## Serve everything on http://127.0.0.1:3000 (PORT, STORE=disk|memory, DATA_DIR=.data)
 	@exec $(BIN)/python -m local.start
 
-test: $(READY) ## Run every test
+test: $(READY) $(SAM)/ready ## Run every test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 token: $(READY) ## Print a token: ROLE=admin|asesor|participant [SUB=<uuid>]

@@ -181,9 +181,13 @@ class Programme(RuleBasedStateMachine):
         elif damage == "empty":
             dynamo.put(tables().tallies_table, row | {"content": b"rubbish"})
         elif damage == "ledger":
-            dynamo.put(tables().tallies_table, row | {"counted": "null"})
+            dynamo.put(tables().tallies_table, row | {"counted": b"rubbish"})
         else:
-            leaves = [leaf for leaf in rows if b"entries" in zlib.decompress(leaf["content"])]
+            leaves = [
+                leaf
+                for leaf in rows
+                if leaf["content"] != b"rubbish" and b"entries" in zlib.decompress(leaf["content"])
+            ]
             other = Random(seed).choice(sorted(leaves, key=lambda leaf: (leaf["list"], leaf["node"])))
             dynamo.put(tables().tallies_table, row | {"content": other["content"]})
         self.lost = True

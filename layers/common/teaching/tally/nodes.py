@@ -16,7 +16,7 @@ from teaching.dynamo import Item, Key
 from teaching.settings import settings
 from teaching.tally import tree
 from teaching.tally.pages import NodeName
-from teaching.tally.tree import EMPTY, Branch, Child, Entry, Leaf, Node, Sum
+from teaching.tally.tree import Branch, Child, Entry, Leaf, Node, Sum
 
 LEDGER = "ledger"
 _ABSENT = "attribute_not_exists(version)"
@@ -65,7 +65,7 @@ def ledger_id(row: Item) -> str:
 
 
 def ledger_counted(row: Item) -> Counted:
-    counted = json.loads(zlib.decompress(row["counted"]))
+    counted = _unpacked(row["counted"])
     return {list_name: _entry(entry) for list_name, entry in counted.items()}
 
 
@@ -111,12 +111,16 @@ def _packed(plain: object) -> bytes:
     return zlib.compress(json.dumps(plain, separators=(",", ":")).encode())
 
 
-def _decoded(content: bytes) -> Node:
-    """A node that cannot be read counts as empty until the recompute has mended it."""
+def _unpacked(content: bytes) -> Any:
+    """What cannot be read counts as empty until the recompute has mended it."""
     try:
-        plain = json.loads(zlib.decompress(content))
+        return json.loads(zlib.decompress(content))
     except (zlib.error, ValueError):
-        return EMPTY
+        return {}
+
+
+def _decoded(content: bytes) -> Node:
+    plain = _unpacked(content)
     if "children" in plain:
         return Branch(
             tuple(
@@ -124,7 +128,7 @@ def _decoded(content: bytes) -> Node:
                 for time, identity, name, counts, scores in plain["children"]
             )
         )
-    return Leaf(tuple(map(_entry, plain["entries"])))
+    return Leaf(tuple(map(_entry, plain.get("entries", ()))))
 
 
 def _plain(entry: Entry) -> list[str]:
