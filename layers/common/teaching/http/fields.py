@@ -22,6 +22,7 @@ from teaching.clock import utc_text
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 SCORE_DIGITS = 15
 """A JSON number of up to 15 digits survives every client's floating point unchanged."""
+NAME_SHOWN = 100
 COUNT_DIGITS = 18
 """A longer number of rows or pages is beyond every list, and is taken as 10^18."""
 
@@ -111,6 +112,7 @@ _WORDING: dict[str, Callable[[dict[str, Any]], str]] = {
     "missing": lambda _: "is required",
     "extra_forbidden": lambda _: "is not a known field",
     "string_type": lambda _: "must be text",
+    "string_unicode": lambda _: "names and text must be valid Unicode",
     "bool_type": lambda _: "must be true or false",
     "int_type": lambda _: "must be a whole number",
     "list_type": lambda _: "must be a list",
@@ -127,11 +129,16 @@ _WORDING: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+def _shown(step: int | str) -> str:
+    """Part of a field's name, which may be anything when the field is not a known one."""
+    return "".join(character for character in str(step) if character.isprintable())[:NAME_SHOWN]
+
+
 def details(error: ValidationError) -> list[str]:
     """One line for each wrong field, never its value: `score: must be a number, 0 or more`."""
     lines = []
     for fault in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(step) for step in fault["loc"])
+        where = ".".join(_shown(step) for step in fault["loc"])
         wording = _WORDING.get(fault["type"])
         what = wording(fault.get("ctx", {})) if wording else fault["msg"]
         lines.append(f"{where}: {what}" if where else what)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import botocore.session
@@ -37,12 +37,15 @@ def take(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for message in messages:
         try:
             parsed.append(_Message(message["messageId"], message["body"], record_of(message["body"])))
-        except Malformed as reason:
-            _reject(message["messageId"], message["body"], str(reason))
+        except Malformed as malformed:
+            reject = partial(_reject, message["messageId"], message["body"], str(malformed))
+            _unless_failed(message["messageId"], reject, failed)
     for kind in ORDER:
-        saves = [_saving(message, failed) for message in parsed if isinstance(message.record, kind)]
-        if saves:
-            dynamo.at_once(*saves)
+        of_kind = [message for message in parsed if isinstance(message.record, kind)]
+        saves = [
+            partial(_unless_failed, message.id, partial(_save, message.record), failed) for message in of_kind
+        ]
+        dynamo.at_once(*saves)
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
 
@@ -61,17 +64,13 @@ def record_of(body: str) -> Record:
         raise Malformed("; ".join(details(error))) from None
 
 
-def _saving(message: _Message, failed: list[str]) -> Callable[[], None]:
-    def save() -> None:
-        try:
-            _save(message.record)
-        except Exception:
-            logger().warning(
-                "a record failed and will come again", extra={"message_id": message.id}, exc_info=True
-            )
-            failed.append(message.id)
-
-    return save
+def _unless_failed(message: str, do: Callable[[], None], failed: list[str]) -> None:
+    """What fails comes again, alone."""
+    try:
+        do()
+    except Exception:
+        logger().warning("a record failed and will come again", extra={"message_id": message}, exc_info=True)
+        failed.append(message)
 
 
 def _save(record: Record) -> None:
