@@ -2,8 +2,9 @@
 
 The rows are made by the layer's own rules from `demo.programme`; the count trees are built from
 the bottom, their nodes as full as random growth leaves them. Left out, unless asked for, is what no
-measured request reads: the ledgers, and the lists of an asesor with a course or an item but for one
-asesor. A longer history of sessions than the programme has is added, without rosters or search.
+measured request reads: the streams, the ledgers, the lists of an asesor with a course or an item and
+the words of an asesor's people but for one asesor. A longer history of sessions than the programme
+has is added, without rosters or search.
 """
 
 import os
@@ -86,12 +87,15 @@ def loaded(
     `whole`: nothing is left out.
     """
     with store.dynamodb() as endpoint:
-        store.create_tables(endpoint, facts)
+        # A client with more patience than a function's, for a machine that is busy with other things.
+        patient = store.client("dynamodb", endpoint)
+        for table in facts.tables.values():
+            patient.create_table(
+                **{name: table[name] for name in table if whole or name != "StreamSpecification"}
+            )
         variables = aws.environment(endpoint, endpoint)
         for function in facts.functions.values():
             variables |= function.environment
-        # A client with more patience than a function's, for a machine that is busy with other things.
-        patient = store.client("dynamodb", endpoint)
         with patch.dict(os.environ, variables), patch.object(dynamo, "client", lambda: patient):
             settings.cache_clear()
             yield endpoint, fill(submissions, burst=burst, months=months, whole=whole)
@@ -108,7 +112,7 @@ def fill(submissions: int, *, burst: bool, months: int = 24, whole: bool = False
             data = (record["data"] for record in of_kind)
             match kind:
                 case "user.saved":
-                    _add_users(world, data, writer)
+                    _add_users(world, data, writer, whole)
                 case "item.saved":
                     _add_items(world, data)
                 case "session.saved":
@@ -125,7 +129,7 @@ def fill(submissions: int, *, burst: bool, months: int = 24, whole: bool = False
     return world
 
 
-def _add_users(world: World, users: Iterable[Data], writer: "_Writer") -> None:
+def _add_users(world: World, users: Iterable[Data], writer: "_Writer", whole: bool) -> None:
     people = [UserRecord.model_validate(user) for user in users]
     _each(directory.save_user, people)
     world.users = _stored(settings().users_table)
@@ -133,7 +137,10 @@ def _add_users(world: World, users: Iterable[Data], writer: "_Writer") -> None:
         next(person.id for person in people if person.role == role) for role in ("admin", "asesor")
     )
     for user in world.users.values():
-        for row in search.rows_of(directory.user_document(user)).values():
+        document = directory.user_document(user)
+        if not whole and user.get("asesor_id") != world.asesor:
+            document = document._replace(scopes=(search.EVERYBODY,))
+        for row in search.rows_of(document).values():
             writer.put(settings().search_table, row)
 
 

@@ -116,8 +116,9 @@ def _results(runs: Sequence[Run], grades: Outcome) -> Iterable[str]:
     loading = ", ".join(f"{run.title} {run.loading:.0f} s" for run in runs)
     yield f"Loading took: {loading}.\n"
     yield (
-        "Loaded were the rows and trees that the functions would have left, but no ledgers, and of the lists "
-        "of an asesor with a course or an item only one asesor's: no request here reads the others.\n"
+        "Loaded were the rows and trees that the functions would have left, but for what no request here "
+        "reads: streams, ledgers, and for all asesors but one their lists by course and item and the words "
+        "of their people.\n"
     )
 
 
@@ -175,8 +176,8 @@ def _machine() -> str:
     )
 
 
-_WIDTH, _HEIGHT = 860, 460
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 640, 60, 400
+_WIDTH, _HEIGHT = 900, 450
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 640, 65, 390
 _OURS, _PLAIN, _INK, _GRID = "#1a5fb4", "#c64600", "#333333", "#dddddd"
 _LABELS_APART = 18
 

@@ -43,6 +43,6 @@ def test_totals_and_first_pages_cost_the_same_at_every_size(facts: Template) -> 
                     found[request.name] = (cost.requests, cost.trips, cost.reads_of[TALLIES])
         return found
 
-    small, large = figures(1000), figures(6000)
+    small, large = figures(1000), figures(4000)
     assert len(small) == 26
     assert small == large
