@@ -12,8 +12,8 @@ from local.aws import StandIn
 from local.functions import FunctionError
 from local.template import REGION, QueueSource
 
-_TRIES = 5
 _FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 5.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Intake:
             self._stand_in.await_reason(message.id)
         waiting = {message.id: message for message in batch}
         why = "not taken"
-        for pause in _pauses():
+        for pause in _pauses(self._source.max_receives):
             time.sleep(pause)
             try:
                 result = self._invoke(self._source.function, _sqs_event(self._source, waiting.values()))
@@ -78,7 +78,7 @@ class Intake:
             if (reason := self._stand_in.reason(message.id)) is not None
         }
         for message in waiting.values():
-            reason = f"given up after {_TRIES} tries: {why}"
+            reason = f"given up after {self._source.max_receives} tries: {why}"
             rejected[message.line] = reason
             self._stand_in.keep("RejectedRecords", {"attributes": {"reason": reason}, "body": message.body})
         return rejected
@@ -134,8 +134,8 @@ def _sqs_event(source: QueueSource, messages: Any) -> dict[str, Any]:
     }
 
 
-def _pauses() -> Iterator[float]:
+def _pauses(tries: int) -> Iterator[float]:
     """Before each try, in seconds."""
     yield 0
-    for doubling in range(_TRIES - 1):
-        yield _FIRST_PAUSE * 2**doubling
+    for doubling in range(tries - 1):
+        yield min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**doubling)

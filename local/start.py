@@ -125,20 +125,23 @@ def _check_port(port: int) -> None:
         raise StartError(f"port {port}: {error.strerror}; try PORT={port + 1}") from None
 
 
-def load_demo(system: System) -> None:
-    """The demo's records, the way that `make load` sends them."""
+def load_demo(system: System) -> bool:
+    """Sends the demo's records as `make load` does; whether all were accepted."""
     _say("Loading the demo")
     lines = [json.dumps(record) for record in demo.records()]
     batches = [lines[start : start + _BATCH] for start in range(0, len(lines), _BATCH)]
     with progress_bar("records") as progress, ThreadPoolExecutor(_AT_ONCE) as pool:
         task = progress.add_task("demo", total=len(lines))
+        rejected = []
         try:
             for batch, result in zip(batches, pool.map(system.intake.accept, batches), strict=True):
                 progress.update(task, advance=len(batch))
-                for row in result["rejected"][:1]:
-                    _say(f"{len(result['rejected'])} demo records rejected, the first: {row['reason']}")
+                rejected += result["rejected"]
         finally:
             pool.shutdown(cancel_futures=True)
+    if rejected:
+        _say(f"{len(rejected)} records of the demo were rejected, the first: {rejected[0]['reason']}")
+    return not rejected
 
 
 def run(stack: ExitStack) -> None:
@@ -158,8 +161,8 @@ def run(stack: ExitStack) -> None:
     )
     loaded = folder / "demo-loaded"
     if in_memory or not loaded.exists():
-        load_demo(system)
-        if not in_memory:
+        complete = load_demo(system)
+        if complete and not in_memory:
             loaded.touch()
     system.drain()
     _say_ready(facts, folder, system.url)

@@ -10,7 +10,7 @@ from local.functions import FunctionError
 from local.records import Intake
 from local.template import QueueSource
 
-SOURCE = QueueSource("IngestRecords", "Records", batch_size=3, max_receives=10)
+SOURCE = QueueSource("IngestRecords", "Records", batch_size=3, max_receives=4)
 
 
 @pytest.fixture
@@ -116,5 +116,5 @@ def test_a_function_that_goes_on_failing_is_told_for_every_line(stand_in: StandI
     assert answer["accepted"] == 0
     assert [row["line"] for row in answer["rejected"]] == [1, 2]
     assert all(row["reason"].endswith("IngestRecords: a fault") for row in answer["rejected"])
-    assert tries == ["a", "b"] * 5
+    assert tries == ["a", "b"] * 4
     assert len((tmp_path / "RejectedRecords.jsonl").read_text().splitlines()) == 2
