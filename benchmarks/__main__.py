@@ -18,6 +18,7 @@ from benchmarks.postgres import Database, database
 from benchmarks.report import LAST_PAGE, PAGE_1, SEARCH, STATISTICS, Comparison, Measured, Run
 from benchmarks.requests import Line, Listing, callers, endpoint, every_request, line_of, pages, searched
 from local import template
+from local.load import progress_bar
 from local.store import StoreError
 from local.template import Template
 from teaching.grading.rules import Status
@@ -53,8 +54,9 @@ def _run(facts: Template, submissions: int, burst: bool) -> Run:
     with loaded(facts, submissions, burst=burst) as (_, world):
         run = Run(submissions, burst, time.monotonic() - began, [], [])
         print(f"\n## {run.title}, loaded in {run.loading:.0f} s\n")
-        for request in every_request(world, RANDOM_PAGES):
-            run.requests.append(_measured(request.line, request.name, request.send, TIMES))
+        with progress_bar("") as progress:
+            for request in progress.track(list(every_request(world, RANDOM_PAGES)), description="Requests"):
+                run.requests.append(_measured(request.line, request.name, request.send, TIMES))
         print("\n".join(report.table(report.REQUEST_COLUMNS, map(report.request_row, run.requests))))
         with database() as postgres:
             run.compared.extend(_compared(world, postgres))

@@ -23,10 +23,8 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 from uuid import UUID
 
-from rich.console import Console
-from rich.progress import Progress
-
 from local import aws, demo, store
+from local.load import progress_bar
 from local.template import Template
 from teaching import clock, dynamo
 from teaching.coaching import rules as coaching_rules
@@ -106,8 +104,7 @@ def fill(submissions: int, *, burst: bool, months: int = 24, whole: bool = False
     """Fills the empty tables of the store that the environment names."""
     world = World(submissions, burst)
     records = demo.programme(submissions, seed=SEED, burst=burst, months=months, end=END)
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress, _Writer() as writer:
+    with progress_bar("") as progress, _Writer() as writer:
         for kind, of_kind in groupby(records, lambda record: record["type"]):
             data = (record["data"] for record in of_kind)
             match kind:

@@ -103,8 +103,8 @@ def _results(runs: Sequence[Run], grades: Outcome) -> Iterable[str]:
     yield "## The plain ways, on the same data\n"
     yield (
         "*Plain* counts by Query with `Select=COUNT` and walks to the page, or reads all rows and filters "
-        "them in memory. PostgreSQL (Debian's, its defaults, all in its cache) has an index for each order "
-        "and answers with OFFSET and COUNT(*).\n"
+        "them in memory. PostgreSQL (Debian's, its defaults, all in its cache) has an index for each order, "
+        "none for a search within words, and answers with OFFSET and COUNT(*).\n"
     )
     yield from table(
         COMPARED_COLUMNS,
