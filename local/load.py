@@ -9,9 +9,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,6 @@ SHOWN = 20
 
 _BATCH_LINES = 100
 _BATCH_BYTES = 4 * 1024 * 1024
-_AT_ONCE = 2
 _LONGEST_BATCH = 600
 
 
@@ -65,7 +62,7 @@ def batches(file: Any) -> Iterator[Batch]:
         yield Batch(first, lines, size)
 
 
-def progress_bar(unit: str) -> Progress:
+def progress_bar(unit: str = "") -> Progress:
     """On standard error, and only if a person sees it."""
     return Progress(
         TextColumn("{task.description}"),
@@ -79,34 +76,22 @@ def progress_bar(unit: str) -> Progress:
 
 
 def load(path: Path, url: str) -> Summary:
-    """Raises `LoadError`; what was sent before it is kept."""
+    """One batch after another: a function takes a batch's records side by side already.
+
+    Raises `LoadError`; what was sent before it is kept.
+    """
     summary = Summary()
-    sent: deque[tuple[Batch, Future[dict[str, Any]]]] = deque()
-
-    def collect(progress: Progress) -> None:
-        batch, future = sent.popleft()
-        result = future.result()
-        summary.accepted += result["accepted"]
-        summary.rejected += [(batch.first + row["line"] - 1, row["reason"]) for row in result["rejected"]]
-        summary.kept_in = result.get("kept_in", summary.kept_in)
-        progress.update(task, advance=batch.size, accepted=summary.accepted)
-
-    with (
-        path.open("rb") as file,
-        progress_bar("{task.fields[accepted]} accepted") as progress,
-        ThreadPoolExecutor(_AT_ONCE) as pool,
-    ):
+    with path.open("rb") as file, progress_bar("{task.fields[accepted]} accepted") as progress:
         task = progress.add_task(path.name, total=path.stat().st_size, accepted=0)
-        try:
-            for batch in batches(file):
-                sent.append((batch, pool.submit(_send, url, batch)))
-                if len(sent) > _AT_ONCE:
-                    collect(progress)
-            while sent:
-                collect(progress)
-        except LoadError as error:
-            pool.shutdown(cancel_futures=True)
-            raise LoadError(f"{error}; {summary.accepted} records were accepted before") from None
+        for batch in batches(file):
+            try:
+                result = _send(url, batch)
+            except LoadError as error:
+                raise LoadError(f"{error}; {summary.accepted} records were accepted before") from None
+            summary.accepted += result["accepted"]
+            summary.rejected += [(batch.first + row["line"] - 1, row["reason"]) for row in result["rejected"]]
+            summary.kept_in = result["kept_in"]
+            progress.update(task, advance=batch.size, accepted=summary.accepted)
     return summary
 
 

@@ -6,7 +6,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -23,7 +22,6 @@ from local.streams import Streams
 from local.template import Template
 
 _BATCH = 100
-_AT_ONCE = 2
 _LONGEST_DRAIN = 600
 
 
@@ -129,16 +127,10 @@ def load_demo(system: System) -> bool:
     """Sends the demo's records as `make load` does; whether all were accepted."""
     _say("Loading the demo")
     lines = [json.dumps(record) for record in demo.records()]
-    batches = [lines[start : start + _BATCH] for start in range(0, len(lines), _BATCH)]
-    with progress_bar("records") as progress, ThreadPoolExecutor(_AT_ONCE) as pool:
-        task = progress.add_task("demo", total=len(lines))
-        rejected = []
-        try:
-            for batch, result in zip(batches, pool.map(system.intake.accept, batches), strict=True):
-                progress.update(task, advance=len(batch))
-                rejected += result["rejected"]
-        finally:
-            pool.shutdown(cancel_futures=True)
+    rejected = []
+    with progress_bar() as progress:
+        for start in progress.track(range(0, len(lines), _BATCH), description="demo"):
+            rejected += system.intake.accept(lines[start : start + _BATCH])["rejected"]
     if rejected:
         _say(f"{len(rejected)} records of the demo were rejected, the first: {rejected[0]['reason']}")
     return not rejected
