@@ -135,8 +135,6 @@ def _add_users(world: World, users: Iterable[Data], writer: "_Writer", whole: bo
     )
     for user in world.users.values():
         document = directory.user_document(user)
-        if not whole and user.get("asesor_id") != world.asesor:
-            document = document._replace(scopes=(search.EVERYBODY,))
         for row in search.rows_of(document).values():
             writer.put(settings().search_table, row)
 
@@ -282,7 +280,7 @@ class _Writer:
 
     def _write(self, table: str) -> None:
         self._places.acquire()
-        future = self._pool.submit(dynamo.batch_write, table, self._rows.pop(table))
+        future = self._pool.submit(_batch_write, table, self._rows.pop(table))
         future.add_done_callback(lambda _: self._places.release())
         self._futures.append(future)
 
@@ -292,3 +290,11 @@ class _Writer:
         self._pool.shutdown()
         for future in self._futures:
             future.result()
+
+
+def _batch_write(table: str, rows: Iterable[Item]) -> None:
+    """Every row, 25 at a time; no condition, no order among them."""
+    for chunk in dynamo.chunked(rows, 25):
+        request: dict[str, Any] = {table: [{"PutRequest": {"Item": dynamo.to_item(row)}} for row in chunk]}
+        while request := dynamo.call("batch_write_item", RequestItems=request).get("UnprocessedItems") or {}:
+            dynamo.pause(1)

@@ -8,6 +8,7 @@ import fcntl
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -59,7 +60,7 @@ def dynamodb(folder: Path | None = None, *, log: IO[bytes] | None = None) -> Ite
     home = _dynamodb_local()
     java = _java()
     if folder:
-        folder.mkdir(parents=True, exist_ok=True)
+        _prepare(folder)
     place = ["-dbPath", str(folder.resolve())] if folder else ["-inMemory"]
     command = [
         java,
@@ -74,6 +75,15 @@ def dynamodb(folder: Path | None = None, *, log: IO[bytes] | None = None) -> Ite
     ]
     with _served(command, cwd=home, log=log) as endpoint:
         yield endpoint
+
+
+def _prepare(folder: Path) -> None:
+    """Puts the database that DynamoDB Local is going to open into SQLite's write-ahead mode, which stays with
+    the file: every write then waits for the disk once rather than four times.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / "shared-local-instance.db")) as database:
+        database.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager

@@ -7,9 +7,10 @@ those with changes.
 import importlib
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from threading import Barrier
 from typing import Any, TypeVar
 
@@ -152,6 +153,14 @@ def race(times: int, act: Callable[[int], Result]) -> list[Result]:
 
     with ThreadPoolExecutor(times) as pool:
         return list(pool.map(run, range(times)))
+
+
+def put_rows(table: str, rows: Iterable[dynamo.Item]) -> None:
+    dynamo.at_once(*[partial(dynamo.put, table, row) for row in rows])
+
+
+def delete_rows(table: str, keys: Iterable[dynamo.Key]) -> None:
+    dynamo.at_once(*[partial(dynamo.delete, table, key) for key in keys])
 
 
 def stored_submission(identity: str = SUBMISSION) -> dynamo.Item:

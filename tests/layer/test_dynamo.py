@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 from teaching import dynamo
 from teaching.dynamo import ConditionFailed, Item
 from teaching.errors import Unavailable
-from tests.support import new_id
+from tests.support import new_id, put_rows
 
 TABLE = "SubmissionsTable"
 
@@ -117,7 +117,7 @@ def wide(tables: str) -> list[str]:
     """The sort keys of a partition that DynamoDB answers in several pages."""
     keys = [f"{number:03}" for number in range(60)]
     rows = [{"session_id": "wide", "participant_id": key, "padding": "x" * 60_000} for key in keys]
-    dynamo.batch_write("PresencesTable", puts=rows)
+    put_rows("PresencesTable", rows)
     return keys
 
 
@@ -157,22 +157,13 @@ def test_a_scan_goes_on_where_it_ended(wide: list[str]) -> None:
 def test_a_batch_get_takes_any_number_of_keys_of_several_tables() -> None:
     users = [{"id": new_id()} for _ in range(230)]
     items = [{"id": new_id()} for _ in range(3)]
-    dynamo.batch_write("UsersTable", puts=users)
-    dynamo.batch_write("ItemsTable", puts=items)
+    put_rows("UsersTable", users)
+    put_rows("ItemsTable", items)
     found = dynamo.batch_get({"UsersTable": [*users, {"id": new_id()}], "ItemsTable": items}, consistent=True)
     assert sorted(row["id"] for row in found["UsersTable"]) == sorted(row["id"] for row in users)
     assert sorted(row["id"] for row in found["ItemsTable"]) == sorted(row["id"] for row in items)
     assert dynamo.batch_get({}) == {}
     assert dynamo.batch_get({"UsersTable": []}) == {"UsersTable": []}
-
-
-@pytest.mark.usefixtures("tables")
-def test_a_batch_write_deletes_too() -> None:
-    rows = [{"id": new_id()} for _ in range(30)]
-    dynamo.batch_write("UsersTable", puts=rows)
-    dynamo.batch_write("UsersTable", puts=[], deletes=rows[5:])
-    left, _ = dynamo.scan("UsersTable")
-    assert sorted(row["id"] for row in left) == sorted(row["id"] for row in rows[:5])
 
 
 def found_row(identity: str) -> dict[str, Any]:
@@ -205,21 +196,6 @@ def test_keys_that_stay_unprocessed_make_the_store_unavailable(serving: Callable
     serving(*[never] * 100)
     with pytest.raises(Unavailable):
         dynamo.batch_get({TABLE: [{"id": "a"}]})
-
-
-def test_unprocessed_items_are_written_again(serving: Callable[..., Client], pauses: list[int]) -> None:
-    left = {TABLE: [{"PutRequest": {"Item": dynamo.to_item({"id": "b"})}}]}
-    client = serving({"UnprocessedItems": left}, {"UnprocessedItems": {}})
-    dynamo.batch_write(TABLE, puts=[{"id": "a"}, {"id": "b"}])
-    assert [call["RequestItems"] for call in client.calls][1:] == [left]
-    assert pauses == [0]
-
-
-def test_items_that_stay_unprocessed_make_the_store_unavailable(serving: Callable[..., Client]) -> None:
-    left = {TABLE: [{"PutRequest": {"Item": dynamo.to_item({"id": "a"})}}]}
-    serving(*[{"UnprocessedItems": left}] * 100)
-    with pytest.raises(Unavailable):
-        dynamo.batch_write(TABLE, puts=[{"id": "a"}])
 
 
 @pytest.mark.parametrize(

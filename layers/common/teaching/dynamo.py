@@ -32,7 +32,6 @@ Other = TypeVar("Other")
 Thing = TypeVar("Thing")
 
 BATCH_GET_LIMIT = 100
-BATCH_WRITE_LIMIT = 25
 TRANSACTION_LIMIT = 100
 AGAIN = 8
 """How often what DynamoDB left unprocessed is asked for again, with growing pauses."""
@@ -284,10 +283,20 @@ def put_arguments(
 
 
 def delete(table: str, key: Key) -> None:
-    call("delete_item", TableName=table, Key=to_item(key))
+    call("delete_item", **delete_arguments(table, key))
 
 
-def delete_arguments(table: str, key: Key, *, condition: str, values: Item) -> dict[str, Any]:
+def versioned_put(table: str, key: Key, version: int, content: Item) -> dict[str, Any]:
+    """Part of a transaction: the row, one version on, if it is still of this version (0: not there)."""
+    row = {**key, **content, "version": version + 1}
+    if not version:
+        return {"Put": put_arguments(table, row, condition="attribute_not_exists(version)")}
+    return {"Put": put_arguments(table, row, condition="version = :version", values={":version": version})}
+
+
+def delete_arguments(
+    table: str, key: Key, *, condition: str | None = None, values: Item | None = None
+) -> dict[str, Any]:
     return {"TableName": table, "Key": to_item(key)} | _conditional(condition, values)
 
 
@@ -351,26 +360,6 @@ def unless_lost(once: Callable[[], Answer]) -> Answer:
 def transact(writes: Sequence[Mapping[str, Any]]) -> None:
     """All of the writes (`{"Put": …}`, `{"Delete": …}`) or none. Raises `ConditionFailed`, `Unavailable`."""
     call("transact_write_items", TransactItems=list(writes))
-
-
-def batch_write(table: str, puts: Iterable[Item] = (), deletes: Iterable[Key] = ()) -> None:
-    """Every put and delete, in batches of 25 made at once; no condition, no order among them."""
-    writes: list[dict[str, Any]] = [{"PutRequest": {"Item": to_item(item)}} for item in puts]
-    writes += [{"DeleteRequest": {"Key": to_item(key)}} for key in deletes]
-    at_once(*[_batch_write_of(table, chunk) for chunk in chunked(writes, BATCH_WRITE_LIMIT)])
-
-
-def _batch_write_of(table: str, chunk: list[dict[str, Any]]) -> Callable[[], None]:
-    def write() -> None:
-        request: dict[str, Any] = {table: chunk}
-        for attempt in range(AGAIN):
-            request = call("batch_write_item", RequestItems=request).get("UnprocessedItems") or {}
-            if not request:
-                return
-            pause(attempt)
-        raise Unavailable()
-
-    return write
 
 
 def _conditional(condition: str | None, values: Item | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from teaching import dynamo
 from teaching.coaching import store as coaching
 from teaching.directory import search
-from teaching.directory.search import EVERYBODY, ITEM, MATCHES_MOST, USER, Document, normalised, words_of
+from teaching.directory.search import ITEM, MATCHES_MOST, USER, Document, normalised, words_of
 from teaching.errors import InvalidQuery
 from teaching.grading import store as grading
 from teaching.grading.rules import SubmissionQuery
@@ -166,7 +166,7 @@ def test_sessions_are_found_by_title_and_asesors_name() -> None:
 def index_many(kind: str, number: int) -> None:
     def put(number: int) -> None:
         identity = f"{number:08x}-0000-4000-8000-000000000000"
-        search.index(kind, identity, Document(kind, identity, "zz", (EVERYBODY,)))
+        search.index(kind, identity, Document(kind, identity, "zz"))
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(put, range(number)))
@@ -190,8 +190,8 @@ def index_rows() -> list[Any]:
 
 @pytest.mark.usefixtures("tables")
 def test_the_index_holds_what_the_document_says_now_and_nothing_else() -> None:
-    def document(text: str, *scopes: str) -> Document:
-        return Document(USER, PARTICIPANT, text, (EVERYBODY, *scopes))
+    def document(text: str, asesor: str | None = None) -> Document:
+        return Document(USER, PARTICIPANT, text, asesor)
 
     for now in (
         document("siti rahmawati"),
@@ -212,17 +212,20 @@ def test_the_index_holds_what_the_document_says_now_and_nothing_else() -> None:
 
 @pytest.mark.usefixtures("tables")
 def test_what_was_cut_short_is_cleaned_up_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    search.index(USER, PARTICIPANT, Document(USER, PARTICIPANT, "siti rahmawati", (EVERYBODY,)))
-    write = dynamo.batch_write
+    search.index(USER, PARTICIPANT, Document(USER, PARTICIPANT, "siti rahmawati"))
+    transact = dynamo.transact
 
-    def half(table: str, puts: Any = (), deletes: Any = ()) -> None:
-        write(table, puts=list(puts)[:1])
+    def once(writes: Any) -> None:
+        transact(writes)
+        monkeypatch.setattr(dynamo, "transact", fail)
+
+    def fail(writes: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(dynamo, "batch_write", half)
+    monkeypatch.setattr(dynamo, "transact", once)
     with pytest.raises(RuntimeError):
-        search.index(USER, PARTICIPANT, Document(USER, PARTICIPANT, "aminah", (EVERYBODY,)))
-    monkeypatch.setattr(dynamo, "batch_write", write)
-    last = Document(USER, PARTICIPANT, "gatot", (EVERYBODY,))
+        search.index(USER, PARTICIPANT, Document(USER, PARTICIPANT, "aminah" * 40))
+    monkeypatch.setattr(dynamo, "transact", transact)
+    last = Document(USER, PARTICIPANT, "gatot")
     search.index(USER, PARTICIPANT, last)
     assert index_rows() == sorted(search.rows_of(last))

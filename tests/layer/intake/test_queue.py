@@ -30,6 +30,7 @@ from tests.support import (
     SESSION,
     SUBMISSION,
     Data,
+    delete_rows,
     item,
     message,
     new_id,
@@ -152,9 +153,7 @@ def test_the_order_of_arrival_does_not_matter() -> None:
     for order in permutations(records):
         for table in ("UsersTable", "ItemsTable", "SessionsTable", "PresencesTable", "SubmissionsTable"):
             keys = ("session_id", "participant_id") if table == "PresencesTable" else ("id",)
-            dynamo.batch_write(
-                table, deletes=[{key: row[key] for key in keys} for row in dynamo.scan(table)[0]]
-            )
+            delete_rows(table, [{key: row[key] for key in keys} for row in dynamo.scan(table)[0]])
         for records_of_a_type in order:
             for kind, data in records_of_a_type:
                 take_in(kind, data)
@@ -377,3 +376,14 @@ def test_nothing_of_a_failing_record_is_logged(
     (record,) = caplog.records
     for secret in ("3201121509950003", "123456789012345"):
         assert secret not in str(vars(record))
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_rejection_that_cannot_be_sent_comes_again_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(queue, "_reject", fail)
+    bad, good = message("user", None), message("item", item())
+    assert queue.take([bad, good]) == {"batchItemFailures": [{"itemIdentifier": bad["messageId"]}]}
+    assert item_row()

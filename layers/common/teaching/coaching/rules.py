@@ -9,7 +9,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from teaching.directory.people import Person, person_copy
-from teaching.directory.search import EVERYBODY, SESSION, Document, normalised
+from teaching.directory.search import SESSION, Document, normalised
 from teaching.errors import CannotBeEnded, CannotBeStarted, InvalidBody
 from teaching.http.fields import Note, Strict, Utc, Uuid
 from teaching.intake.records import SessionRecord
@@ -246,4 +246,4 @@ def document(stored: Mapping[str, Any]) -> Document | None:
     if not stored.get("order_key"):
         return None
     text = normalised(f"{stored['title']} {json.loads(stored['asesor'])['name']}")
-    return Document(SESSION, stored["id"], text, (EVERYBODY, stored["asesor_id"]), stored["start_time"])
+    return Document(SESSION, stored["id"], text, stored["asesor_id"], stored["start_time"])

@@ -1,15 +1,16 @@
 """Search over people, items and sessions: every word of the search occurs inside a word of the searched text.
 
 Words are separated by white space; case and accents do not count. For each text the index holds every
-suffix (two letters or more) of every word, so that "contains" becomes `begins_with`. A key (`term`)
-is `<kind>@<scope>#<first two letters>`, its sort key (`entry`) `<suffix>#<id>`; the scope is `all` or
-an asesor, so that an asesor's search reads only what is theirs. Each row carries the whole text:
-further words are checked on it without another read. Cost grows with what is found.
+suffix (two letters or more) of every word, so that "contains" becomes `begins_with`: the key (`term`)
+is `<kind>#<first two letters>`, the sort key (`entry`) `<suffix>#<id>`. What an asesor may find is few:
+it stands once more under `<kind>@<asesor>`, and their searches read just that. Each row carries the
+whole text, so further words are checked without another read. Cost grows with what is found.
 """
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from teaching import dynamo
@@ -22,7 +23,6 @@ SESSIONS_MOST = 1000
 CANDIDATES_MOST = 1000
 """Rows of the index that one word may read; a word that finds more does not narrow a search."""
 SUFFIX_LEAST, SUFFIX_MOST = 2, 100
-EVERYBODY = "all"
 USER, ITEM, SESSION = "user", "item", "session"
 
 
@@ -32,7 +32,8 @@ class Document(NamedTuple):
     kind: str
     id: str
     text: str
-    scopes: tuple[str, ...]
+    asesor: str | None = None
+    """Whose searches find it, besides an admin's."""
     time: str = ""
 
 
@@ -76,22 +77,19 @@ def suffixes(text: str) -> set[str]:
 
 def rows_of(document: Document) -> dict[tuple[str, str], Item]:
     """The index rows of a document by their keys."""
-    return {
-        (term, entry): {
-            "term": term,
-            "entry": entry,
-            "id": document.id,
-            "text": document.text,
-            "time": document.time,
-        }
-        for scope in document.scopes
-        for suffix in suffixes(document.text)
-        for term, entry in [(_term(document.kind, scope, suffix), f"{suffix}#{document.id}")]
-    }
+    keys = [(_term(document.kind, suffix), f"{suffix}#{document.id}") for suffix in suffixes(document.text)]
+    if document.asesor and document.text:
+        keys.append((_own(document.kind, document.asesor), document.id))
+    carried = {"id": document.id, "text": document.text, "time": document.time}
+    return {(term, entry): {"term": term, "entry": entry, **carried} for term, entry in keys}
 
 
-def _term(kind: str, scope: str, word: str) -> str:
-    return f"{kind}@{scope}#{word[:SUFFIX_LEAST]}"
+def _term(kind: str, word: str) -> str:
+    return f"{kind}#{word[:SUFFIX_LEAST]}"
+
+
+def _own(kind: str, asesor: str) -> str:
+    return f"{kind}@{asesor}"
 
 
 def too_many() -> InvalidQuery:
@@ -104,7 +102,7 @@ def submissions(search: str, own: str | None) -> Matches:
     One round trip. Raises `InvalidQuery` when more than `MATCHES_MOST` people or items match.
     """
     words = words_of(search)
-    users, items = _candidates([(USER, own or EVERYBODY), (ITEM, EVERYBODY)], words)
+    users, items = _candidates([(USER, own), (ITEM, None)], words)
     whole_items = _holding_all(items, words)
     participants: dict[str, list[str]] = {}
     for user, text in users.texts.items():
@@ -131,7 +129,7 @@ def sessions(search: str, own: str | None) -> list[Item]:
     One round trip. Raises `InvalidQuery` when more than `SESSIONS_MOST` match.
     """
     words = words_of(search)
-    (found,) = _candidates([(SESSION, own or EVERYBODY)], words)
+    (found,) = _candidates([(SESSION, own)], words)
     return [{"id": session, "time": found.times[session]} for session in _holding_all(found, words)]
 
 
@@ -143,34 +141,43 @@ class _Candidates(NamedTuple):
     vague: set[str]
 
 
-def _candidates(kinds: Iterable[tuple[str, str]], words: list[str]) -> list[_Candidates]:
-    """For each (kind, scope) the documents found by each word of two letters or more, all at once."""
-    found = [
-        (_Candidates({}, {}, {word for word in words if len(word) < SUFFIX_LEAST}), *kind) for kind in kinds
-    ]
-
-    def read(into: _Candidates, term: str, word: str) -> Callable[[], None]:
-        def run() -> None:
-            rows = dynamo.query(
-                settings().search_table,
-                "term = :term AND begins_with(entry, :word)",
-                {":term": term, ":word": word},
-                limit=CANDIDATES_MOST + 1,
-            )
-            if len(rows) > CANDIDATES_MOST:
-                into.vague.add(word)
-            else:
-                into.texts.update({row["id"]: row["text"] for row in rows})
-                into.times.update({row["id"]: row["time"] for row in rows})
-
-        return run
-
-    longer = [word for word in words if len(word) >= SUFFIX_LEAST]
-    reads = [read(into, _term(kind, scope, word), word) for into, kind, scope in found for word in longer]
-    if not reads:
-        raise too_many()
+def _candidates(kinds: Sequence[tuple[str, str | None]], words: list[str]) -> list[_Candidates]:
+    """For each kind, of one asesor or (None) of all, the documents that the words find, all at once."""
+    found = [_Candidates({}, {}, set()) for _ in kinds]
+    reads: list[Callable[[], None]] = []
+    for (kind, own), into in zip(kinds, found, strict=True):
+        if own:
+            reads.append(partial(_read_own, into, _own(kind, own), words))
+        else:
+            reads += [partial(_read_suffixes, into, kind, word) for word in words]
     dynamo.at_once(*reads)
-    return [into for into, _, _ in found]
+    return found
+
+
+def _read_own(into: _Candidates, term: str, words: list[str]) -> None:
+    rows = dynamo.query(settings().search_table, "term = :term", {":term": term})
+    _add(into, [row for row in rows if any(contains(row["text"], word) for word in words)])
+
+
+def _read_suffixes(into: _Candidates, kind: str, word: str) -> None:
+    if len(word) < SUFFIX_LEAST:
+        into.vague.add(word)
+        return
+    rows = dynamo.query(
+        settings().search_table,
+        "term = :term AND begins_with(entry, :word)",
+        {":term": _term(kind, word), ":word": word},
+        limit=CANDIDATES_MOST + 1,
+    )
+    if len(rows) > CANDIDATES_MOST:
+        into.vague.add(word)
+    else:
+        _add(into, rows)
+
+
+def _add(into: _Candidates, rows: list[Item]) -> None:
+    into.texts.update({row["id"]: row["text"] for row in rows})
+    into.times.update({row["id"]: row["time"] for row in rows})
 
 
 def _holding_all(candidates: _Candidates, words: list[str]) -> set[str]:
@@ -204,21 +211,21 @@ def index(kind: str, identity: str, document: Document | None) -> None:
     after = rows_of(document) if document else {}
 
     def once() -> None:
-        known = dynamo.get(table, key, consistent=True)
-        versions = [Document(*fields) for fields in json.loads(known["versions"])] if known else []
+        known = dynamo.get(table, key, consistent=True) or {"versions": "[]", "version": 0}
+        versions = [Document(*fields) for fields in json.loads(known["versions"])]
         before = {row_key: row for version in versions for row_key, row in rows_of(version).items()}
-        if before == after and len(versions) == (document is not None):
+        settled = [document] if document else []
+        if before == after and len(versions) == len(settled):
             return
-        noted = {"id": identity, "text": document.text if document else ""}
-        during = json.dumps([*versions, *([document] if document else [])])
-        known = dynamo.update_from(table, key, known, noted | {"versions": during})
-        dynamo.batch_write(
-            table,
-            puts=[row for row_key, row in after.items() if before.get(row_key) != row],
-            deletes=[{"term": term, "entry": entry} for term, entry in before.keys() - after.keys()],
-        )
-        settled = json.dumps([document] if document else [])
-        dynamo.update_from(table, key, known, {"versions": settled})
+        changed = [row for row_key, row in after.items() if before.get(row_key) != row]
+        gone = [{"term": term, "entry": entry} for term, entry in before.keys() - after.keys()]
+        writes = [{"Put": dynamo.put_arguments(table, row)} for row in changed]
+        writes += [{"Delete": dynamo.delete_arguments(table, row_key)} for row_key in gone]
+        chunks = list(dynamo.chunked(writes, dynamo.TRANSACTION_LIMIT - 1)) or [[]]
+        for number, chunk in enumerate(chunks):
+            kept = settled if number == len(chunks) - 1 else [*versions, *settled]
+            noted = {"id": identity, "text": document.text if document else "", "versions": json.dumps(kept)}
+            dynamo.transact([dynamo.versioned_put(table, key, known["version"] + number, noted), *chunk])
 
     dynamo.unless_lost(once)
 

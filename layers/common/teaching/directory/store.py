@@ -5,7 +5,7 @@ from typing import Any
 
 from teaching import dynamo, jsons
 from teaching.directory import search
-from teaching.directory.search import EVERYBODY, Document, normalised
+from teaching.directory.search import Document, normalised
 from teaching.dynamo import Item
 from teaching.intake.records import ItemRecord, UserRecord
 from teaching.settings import settings
@@ -63,9 +63,8 @@ def index_item(item: str) -> None:
 
 
 def user_document(row: Mapping[str, Any]) -> Document:
-    scopes = (EVERYBODY, *filter(None, [row.get("asesor_id")]))
-    return Document(search.USER, row["id"], normalised(f"{row['name']} {row['email']}"), scopes)
+    return Document(search.USER, row["id"], normalised(f"{row['name']} {row['email']}"), row.get("asesor_id"))
 
 
 def item_document(row: Mapping[str, Any]) -> Document:
-    return Document(search.ITEM, row["id"], normalised(row["title"]), (EVERYBODY,))
+    return Document(search.ITEM, row["id"], normalised(row["title"]))

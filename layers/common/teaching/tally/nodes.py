@@ -19,7 +19,6 @@ from teaching.tally.pages import NodeName
 from teaching.tally.tree import Branch, Child, Entry, Leaf, Node, Sum
 
 LEDGER = "ledger"
-_ABSENT = "attribute_not_exists(version)"
 
 
 Counted = Mapping[str, Entry]
@@ -72,25 +71,19 @@ def ledger_counted(row: Item) -> Counted:
 def ledger_write(identity: str, ledger: Ledger) -> dict[str, Any]:
     """Part of a transaction: what is counted now, if the ledger is still of this version."""
     counted = {list_name: _plain(entry) for list_name, entry in ledger.counted.items()}
-    return _put(_key(f"{LEDGER}#{identity}", LEDGER), ledger.version, {"counted": _packed(counted)})
+    key = _key(f"{LEDGER}#{identity}", LEDGER)
+    return dynamo.versioned_put(settings().tallies_table, key, ledger.version, {"counted": _packed(counted)})
 
 
 def node_write(name: NodeName, node: Node | None, version: int) -> dict[str, Any] | None:
     """Part of a transaction: the node as it is now (None: gone), if it is still of this version."""
+    table, key = settings().tallies_table, _key(*name)
     if node is not None:
-        return _put(_key(*name), version, {"content": _encoded(node)})
+        return dynamo.versioned_put(table, key, version, {"content": _encoded(node)})
     if not version:
         return None
-    arguments = dynamo.delete_arguments(
-        settings().tallies_table, _key(*name), condition="version = :version", values={":version": version}
-    )
-    return {"Delete": arguments}
-
-
-def _put(key: Key, version: int, content: Mapping[str, Any]) -> dict[str, Any]:
-    condition, values = ("version = :version", {":version": version}) if version else (_ABSENT, None)
-    row = {**key, "version": version + 1, **content}
-    return {"Put": dynamo.put_arguments(settings().tallies_table, row, condition=condition, values=values)}
+    condition, values = "version = :version", {":version": version}
+    return {"Delete": dynamo.delete_arguments(table, key, condition=condition, values=values)}
 
 
 def _key(list_name: str, node: str) -> Key:
