@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from statistics import median
 
 from benchmarks.load import World
 from local.store import free_port
+from local.template import ROOT
 from teaching.grading.rules import Scope
 from teaching.http.pages import PER_PAGE
 
@@ -116,25 +118,24 @@ def database() -> Iterator[Database | None]:
         )
         postgres = str(Path(initdb).resolve().parent / "postgres")
         options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", f"port={port}"]
+        command = [*as_user, postgres, "-D", data]
+        for option in options:
+            command += ["-c", option]
         server = subprocess.Popen(
-            [
-                *as_user,
-                postgres,
-                "-D",
-                data,
-                *(argument for option in options for argument in ("-c", option)),
-            ],
+            [sys.executable, "-S", str(ROOT / "local" / "leash.py"), *command],
             cwd=folder,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        assert server.stdin
         try:
-            command = [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", port]
-            command += ["-U", "bench", "-d", "postgres"]
-            _await_answer(command)
-            yield Database(command)
+            client = [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", port]
+            client += ["-U", "bench", "-d", "postgres"]
+            _await_answer(client)
+            yield Database(client)
         finally:
-            server.terminate()
+            server.stdin.close()
             server.wait()
 
 

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from math import ceil, log10
 from pathlib import Path
@@ -28,11 +28,13 @@ class Measured(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """One answer in three ways; PostgreSQL's time is None where it is not installed."""
+    """One answer in three ways; None for the plain one where it would take too long, and for
+    PostgreSQL's time where that is not installed.
+    """
 
     name: str
     ours: Measured
-    plain: Measured
+    plain: Measured | None
     postgres: float | None
 
 
@@ -126,13 +128,21 @@ COMPARED_COLUMNS = ["request", "N", "trips", "units", "ms", "plain: trips", "uni
 
 
 def compared_rows(run: Run) -> list[list[str]]:
-    rows = []
-    for name, ours, plain, postgres in run.compared:
-        row = [name, run.title]
-        for way in (ours, plain):
-            row += [f"{way.cost.trips:,}", f"{way.cost.read_units:,g}", f"{way.milliseconds:,.0f}"]
-        rows.append([*row, "not installed" if postgres is None else f"{postgres:,.1f}"])
-    return rows
+    return [
+        [
+            name,
+            run.title,
+            *_way(ours),
+            *(_way(plain) if plain else ["–"] * 3),
+            "not installed" if postgres is None else f"{postgres:,.1f}",
+        ]
+        for name, ours, plain, postgres in run.compared
+    ]
+
+
+def _way(measured: Measured) -> list[str]:
+    cost = measured.cost
+    return [f"{cost.trips:,}", f"{cost.read_units:,g}", f"{measured.milliseconds:,.0f}"]
 
 
 REQUEST_COLUMNS = ["request", "requests", "trips", "read units", "write units", "ms"]
@@ -191,7 +201,7 @@ class _Series(NamedTuple):
 def _plot(runs: Sequence[Run]) -> str:
     """Read units against N, both logarithmic: the requests here, and the plain ways to the same answers."""
     series = [
-        _Series(label, colour, [(run.submissions, _units(run, name, plain)) for run in runs])
+        _Series(label, colour, list(_points(runs, name, plain)))
         for label, name, colour, plain in (
             ("last page by count and walk", LAST_PAGE, _PLAIN, True),
             ("search, filtered in memory", SEARCH, _PLAIN, True),
@@ -201,6 +211,7 @@ def _plot(runs: Sequence[Run]) -> str:
             ("statistics", STATISTICS, _OURS, False),
         )
     ]
+    series = [line for line in series if line.points]
     sizes = [run.submissions for run in runs]
     most = max(units for line in series for _, units in line.points)
     decades = range(-1, ceil(log10(most)) + 1)
@@ -241,9 +252,12 @@ def _plot(runs: Sequence[Run]) -> str:
     )
 
 
-def _units(run: Run, name: str, plain: bool) -> float:
-    compared = next(compared for compared in run.compared if compared.name == name)
-    return (compared.plain if plain else compared.ours).cost.read_units
+def _points(runs: Sequence[Run], name: str, plain: bool) -> Iterator[tuple[int, float]]:
+    for run in runs:
+        compared = next(compared for compared in run.compared if compared.name == name)
+        measured = compared.plain if plain else compared.ours
+        if measured:
+            yield run.submissions, measured.cost.read_units
 
 
 def _line(points: Sequence[tuple[float, float]], colour: str, width: float) -> str:
