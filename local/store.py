@@ -89,7 +89,7 @@ def _prepare(folder: Path) -> None:
 @contextmanager
 def moto(*, log: IO[bytes] | None = None) -> Iterator[str]:
     """Serves moto's DynamoDB, in memory: no Java, but wrong on transactions and concurrent writes."""
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p"]
+    command = [sys.executable, "-m", "local.moto_store", "-H", "127.0.0.1", "-p"]
     with _served(command, cwd=ROOT, log=log) as endpoint:
         yield endpoint
 
