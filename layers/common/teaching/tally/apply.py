@@ -60,7 +60,7 @@ def resum(list_name: str, key: Key) -> None:
     """Brings the sums on the way to the key's leaf in line with that leaf, unless somebody else just did."""
     try:
         _Work(None, graft=True).resum(list_name, key)
-    except ConditionFailed:
+    except (ConditionFailed, Unavailable):
         return
 
 
