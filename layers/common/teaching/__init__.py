@@ -2,12 +2,10 @@
 
 Imports point downwards only::
 
-    http        requests and answers: endpoint, token, envelope, pages
-    intake      records from other services, one step from the stores
-    coaching    sessions and presences
-    grading     submissions
-    directory   people and items, and the search over their names
-    tally       the count tree: totals, statistics, deep pages
-    dynamo      the one client, its values and its errors
-    errors, clock, settings
+    projections, recompute, intake.queue    what follows the streams, the schedule and the queue
+    coaching, grading                       sessions and presences; submissions: rules and stores
+    directory, tally                        people, items and the search; the count trees
+    intake.records                          the records of other services
+    http                                    requests and answers: endpoint, token, envelope, pages
+    dynamo, streams, jsons, clock, log, errors, settings
 """

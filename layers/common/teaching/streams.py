@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from teaching.http.endpoint import logger
+from teaching.log import logger
 
 
 class Change(NamedTuple):

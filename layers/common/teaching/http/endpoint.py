@@ -9,9 +9,8 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
@@ -30,21 +29,11 @@ from teaching.http import envelope
 from teaching.http.auth import Role, caller_of
 from teaching.http.envelope import Answer, Redirect
 from teaching.http.fields import details, is_uuid
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger
+from teaching.log import logger
 
 BODY_BYTES = 64 * 1024
 
 Event = Mapping[str, Any]
-
-
-@cache
-def logger() -> "Logger":
-    """Imported when there is something to say: it would cost every cold start some 100 ms."""
-    from aws_lambda_powertools import Logger
-
-    return Logger()
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from teaching.coaching import store as coaching
 from teaching.directory import store as directory
 from teaching.errors import Malformed
 from teaching.grading import store as grading
-from teaching.http.endpoint import logger
 from teaching.http.fields import details
 from teaching.intake.records import TYPES, ItemRecord, Record, SessionRecord, SubmissionRecord, UserRecord
+from teaching.log import logger
 
 ORDER: tuple[type[Record], ...] = (UserRecord, ItemRecord, SessionRecord, SubmissionRecord)
 """Any order works; this one seldom leaves a record waiting for another."""
