@@ -2,9 +2,9 @@
 
 The rows are made by the layer's own rules from `demo.programme`; the count trees are built from
 the bottom, their nodes as full as random growth leaves them. Left out, unless asked for, is what no
-measured request reads: the streams, the ledgers, the lists of an asesor with a course or an item and
-the words of an asesor's people but for one asesor. A longer history of sessions than the programme
-has is added, without rosters or search.
+measured request reads: the streams, the ledgers, and the lists of an asesor with a course or an item
+but for one asesor. A longer history of sessions than the programme has is added, without rosters or
+search.
 """
 
 import os
@@ -109,7 +109,7 @@ def fill(submissions: int, *, burst: bool, months: int = 24, whole: bool = False
             data = (record["data"] for record in of_kind)
             match kind:
                 case "user.saved":
-                    _add_users(world, data, writer, whole)
+                    _add_users(world, data, writer)
                 case "item.saved":
                     _add_items(world, data)
                 case "session.saved":
@@ -126,7 +126,7 @@ def fill(submissions: int, *, burst: bool, months: int = 24, whole: bool = False
     return world
 
 
-def _add_users(world: World, users: Iterable[Data], writer: "_Writer", whole: bool) -> None:
+def _add_users(world: World, users: Iterable[Data], writer: "_Writer") -> None:
     people = [UserRecord.model_validate(user) for user in users]
     _each(directory.save_user, people)
     world.users = _stored(settings().users_table)
@@ -134,8 +134,7 @@ def _add_users(world: World, users: Iterable[Data], writer: "_Writer", whole: bo
         next(person.id for person in people if person.role == role) for role in ("admin", "asesor")
     )
     for user in world.users.values():
-        document = directory.user_document(user)
-        for row in search.rows_of(document).values():
+        for row in search.rows_of(directory.user_document(user)).values():
             writer.put(settings().search_table, row)
 
 

@@ -119,8 +119,7 @@ def _results(runs: Sequence[Run], grades: Outcome) -> Iterable[str]:
     yield f"Loading took: {loading}.\n"
     yield (
         "Loaded were the rows and trees that the functions would have left, but for what no request here "
-        "reads: streams, ledgers, and for all asesors but one their lists by course and item and the words "
-        "of their people.\n"
+        "reads: streams, ledgers, and the lists by course and item of all asesors but one.\n"
     )
 
 
