@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is made on first use and again when what is pinned changes.
 MAKEFLAGS += --no-print-directory
-export PORT STORE DATA_DIR ROLE SUB FILE N
+export HOST PORT STORE DATA_DIR ROLE SUB FILE N
 # What the SAM CLI wants to know before it looks at a template; no account is needed.
 export AWS_DEFAULT_REGION ?= ap-southeast-3
 export SAM_CLI_TELEMETRY = 0

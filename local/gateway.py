@@ -36,7 +36,7 @@ LocalCall = Callable[[str], Any]
 
 
 class Gateway(ThreadingHTTPServer):
-    """Listens on 127.0.0.1 once made; `serve_forever` answers. Raises `OSError` if the port is in use.
+    """Listens once made; `serve_forever` answers. Raises `OSError` if the port is in use.
 
     `local_calls` answer `POST /_local/<name>`: given the body's text, they give what JSON can hold.
     """
@@ -53,8 +53,9 @@ class Gateway(ThreadingHTTPServer):
         stand_in: StandIn,
         local_calls: Mapping[str, LocalCall],
         access_log: Callable[[str], None] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
-        super().__init__(("127.0.0.1", port), _Connection)
+        super().__init__((host, port), _Connection)
         self.template = template
         self.invoke = invoke
         self.stand_in = stand_in

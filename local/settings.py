@@ -1,4 +1,4 @@
-"""What `make` is told: PORT, STORE and DATA_DIR."""
+"""What `make` is told: HOST, PORT, STORE and DATA_DIR."""
 
 import os
 from pathlib import Path
@@ -10,6 +10,11 @@ class SettingsError(Exception):
 
 def data_dir() -> Path:
     return Path(os.environ.get("DATA_DIR") or ".data")
+
+
+def host() -> str:
+    """Where the server listens. At 0.0.0.0 containers (`sam local`) reach it, and the whole network does."""
+    return os.environ.get("HOST") or "127.0.0.1"
 
 
 def port() -> int:

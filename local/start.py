@@ -48,6 +48,7 @@ def serve(
     endpoint: str,
     folder: Path,
     *,
+    host: str = "127.0.0.1",
     port: int = 0,
     checkpoints: bool = True,
     access_log: Callable[[str], None] | None = None,
@@ -74,7 +75,8 @@ def serve(
             return {"drained": True}
 
         intake = Intake(facts.queues[0], invoke, stand_in)
-        gateway = Gateway(port, facts, invoke, stand_in, {"records": take, "drain": drain}, access_log)
+        calls = {"records": take, "drain": drain}
+        gateway = Gateway(port, facts, invoke, stand_in, calls, access_log, host)
         stack.callback(gateway.server_close)
         functions = Functions(
             facts, aws.environment(endpoint, gateway.url), log=stack.enter_context(_log(folder, "functions"))
@@ -115,10 +117,10 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _check_port(port: int) -> None:
+def _check_port(host: str, port: int) -> None:
     """Before anything slow is started."""
     try:
-        HTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler).server_close()
+        HTTPServer((host, port), BaseHTTPRequestHandler).server_close()
     except OSError as error:
         raise StartError(f"port {port}: {error.strerror}; try PORT={port + 1}") from None
 
@@ -139,8 +141,13 @@ def load_demo(system: System) -> bool:
 def run(stack: ExitStack) -> None:
     """Starts everything, in an order that fails early, and says when it answers."""
     facts = template.read()
-    folder, port, in_memory = settings.data_dir(), settings.port(), settings.in_memory()
-    _check_port(port)
+    folder, host, port, in_memory = (
+        settings.data_dir(),
+        settings.host(),
+        settings.port(),
+        settings.in_memory(),
+    )
+    _check_port(host, port)
     stack.enter_context(_locked(folder))
     _say("Starting the store" + (" (moto, in memory)" if in_memory else f" (DynamoDB Local, in {folder})"))
     log = stack.enter_context(_log(folder, "store"))
@@ -149,7 +156,7 @@ def run(stack: ExitStack) -> None:
     store.create_tables(endpoint, facts)
     access_log = _say if sys.stderr.isatty() else None
     system = stack.enter_context(
-        serve(facts, endpoint, folder, port=port, checkpoints=not in_memory, access_log=access_log)
+        serve(facts, endpoint, folder, host=host, port=port, checkpoints=not in_memory, access_log=access_log)
     )
     loaded = folder / "demo-loaded"
     if in_memory or not loaded.exists():
@@ -157,10 +164,19 @@ def run(stack: ExitStack) -> None:
         if complete and not in_memory:
             loaded.touch()
     system.drain()
+    _write_sam_variables(folder, system.url, endpoint)
     _say_ready(facts, folder, system.url)
     scheduler = Scheduler(facts.schedules, system.functions.invoke)
     scheduler.start()
     stack.callback(scheduler.stop)
+
+
+def _write_sam_variables(folder: Path, *endpoints: str) -> None:
+    """What `sam local --env-vars` takes, so that functions in containers find this server and its store."""
+    names = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB")
+    reached = [endpoint.replace("127.0.0.1", "host.docker.internal") for endpoint in endpoints]
+    variables = {"Parameters": dict(zip(names, reached, strict=True))}
+    (folder / "sam-local.json").write_text(json.dumps(variables, indent=2) + "\n")
 
 
 def _say_ready(facts: Template, folder: Path, url: str) -> None:

@@ -139,12 +139,11 @@ def test_the_environment_is_what_the_settings_read(function: Function) -> None:
     assert function.environment.keys() == names | of_tools | own
 
 
-def test_only_sam_local_is_told_of_endpoints() -> None:
-    local = template.read(LocalEndpoint="http://stand-in", LocalDynamoEndpoint="http://dynamodb")
-    endpoints = {"AWS_ENDPOINT_URL": "http://stand-in", "AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb"}
-    for name, function in TEMPLATE.functions.items():
-        assert local.functions[name].environment == {**function.environment, **endpoints}
-        assert not endpoints.keys() & function.environment.keys()
+def test_endpoints_are_declared_for_sam_local_and_absent_in_aws() -> None:
+    declared = (TEMPLATE.root / "template.yaml").read_text()
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+        assert f"{name}: !Ref AWS::NoValue" in declared
+        assert not any(name in function.environment for function in TEMPLATE.functions.values())
 
 
 @each_table
