@@ -37,7 +37,7 @@ def searched(text: str) -> tuple[list[Item], int]:
 
 
 def _newest(status: Status) -> Iterator[Item]:
-    return dynamo.each(
+    return dynamo.query(
         settings().submissions_table,
         "#status = :status",
         {":status": status.value},

@@ -24,7 +24,7 @@ def client() -> Iterator[Mock]:
 
 
 def ask() -> Any:
-    return dynamo.query(TABLE, "id = :id", {":id": "1"})
+    return list(dynamo.query(TABLE, "id = :id", {":id": "1"}))
 
 
 def ask_twice() -> list[Any]:

@@ -220,28 +220,11 @@ def query(
     limit: int | None = None,
     newest_first: bool = False,
     consistent: bool = False,
-) -> list[Item]:
-    """All items that meet the key condition, or the first `limit`; see `each`."""
-    found = each(
-        table, condition, values, index=index, limit=limit, newest_first=newest_first, consistent=consistent
-    )
-    return list(islice(found, limit))
-
-
-def each(
-    table: str,
-    condition: str,
-    values: Item,
-    *,
-    index: str | None = None,
-    limit: int | None = None,
-    newest_first: bool = False,
-    consistent: bool = False,
 ) -> Iterator[Item]:
     """The items that meet the key condition, over as many pages as DynamoDB makes, read as they are taken.
 
-    `limit` is how many are asked for at a time. In `condition` a name that DynamoDB reserves is
-    written with a leading `#`: `#status = :status`.
+    No more than `limit` of them, if one is given. In `condition` a name that DynamoDB reserves is written
+    with a leading `#`: `#status = :status`.
     """
     arguments: dict[str, Any] = {
         "TableName": table,
@@ -257,7 +240,9 @@ def each(
     while True:
         answer = call("query", **arguments)
         yield from map(from_item, answer["Items"])
-        if "LastEvaluatedKey" not in answer:
+        if limit:
+            arguments["Limit"] -= len(answer["Items"])
+        if "LastEvaluatedKey" not in answer or arguments.get("Limit") == 0:
             return
         arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 

@@ -73,7 +73,7 @@ def test_fifty_marks_at_once_are_one_row_with_one_id() -> None:
     assert len({answer["id"] for answer in answers}) == 1
     assert len({answer["created_at"] for answer in answers}) == 1
     assert len({answer["first_joined_at"] for answer in answers} - {None}) == 1
-    rows = dynamo.query("PresencesTable", "session_id = :session", {":session": SESSION})
+    rows = list(dynamo.query("PresencesTable", "session_id = :session", {":session": SESSION}))
     assert [row["id"] for row in rows] == [answers[0]["id"]]
     assert rows[0]["created_at"] == answers[0]["created_at"]
     assert store.presences(BY_ASESOR, SESSION, PageQuery.model_validate({})).total == 1

@@ -52,13 +52,15 @@ def _first_page(own: str | None, query: PageQuery) -> Page[SessionRow]:
 def _run(own: str | None, newest: str, limit: int) -> list[Item]:
     """Rows, newest first, from `newest` (`time#id`; "~" for the very newest) on."""
     index, key, value = _index(own)
-    return dynamo.query(
-        settings().sessions_table,
-        f"{key} = :value AND order_key <= :newest",
-        {":value": value, ":newest": newest},
-        index=index,
-        limit=limit,
-        newest_first=True,
+    return list(
+        dynamo.query(
+            settings().sessions_table,
+            f"{key} = :value AND order_key <= :newest",
+            {":value": value, ":newest": newest},
+            index=index,
+            limit=limit,
+            newest_first=True,
+        )
     )
 
 
@@ -111,8 +113,10 @@ def presences(caller: Caller, session: str, query: PageQuery) -> Page[PresenceRo
 
 
 def _roster(session: str) -> list[Item]:
-    return dynamo.query(
-        settings().presences_table, "session_id = :session", {":session": session}, index="by_name"
+    return list(
+        dynamo.query(
+            settings().presences_table, "session_id = :session", {":session": session}, index="by_name"
+        )
     )
 
 
@@ -189,7 +193,7 @@ def counted(sessions: Sequence[str]) -> dict[str, Counted]:
 def listed(list_name: str, low: tuple[str, str], high: tuple[str, str]) -> Iterator[Listed]:
     """What a list holds from `low` up to and without `high`, by its index."""
     index, key, value = _index(rules.asesor_of(list_name))
-    for row in dynamo.each(
+    for row in dynamo.query(
         settings().sessions_table,
         f"{key} = :value AND order_key BETWEEN :low AND :high",
         {":value": value, ":low": "#".join(low), ":high": "#".join(high)},
@@ -280,7 +284,7 @@ def _write_roster(session: str, participants: Sequence[str], roster_at: str) -> 
 
 def _drop_uninvited(session: str, roster_at: str) -> None:
     """Takes those off the roster whom only an older one invited."""
-    for row in dynamo.each(
+    for row in dynamo.query(
         settings().presences_table, "session_id = :session", {":session": session}, consistent=True
     ):
         if row["roster_at"] < roster_at and row.get("invited"):
@@ -315,14 +319,14 @@ def refresh_presence(session: str, participant: str) -> None:
 def sessions_that_carry(user: str) -> Iterator[str]:
     """The sessions that carry a copy of an asesor, or wait for one."""
     for index, key in (("by_asesor", "asesor_id"), ("by_waiting", "waiting_for")):
-        for row in dynamo.each(settings().sessions_table, f"{key} = :user", {":user": user}, index=index):
+        for row in dynamo.query(settings().sessions_table, f"{key} = :user", {":user": user}, index=index):
             yield row["id"]
 
 
 def presences_that_carry(user: str) -> Iterator[str]:
     """The sessions that have the user on their roster."""
     condition, values = "participant_id = :user", {":user": user}
-    for row in dynamo.each(settings().presences_table, condition, values, index="by_participant"):
+    for row in dynamo.query(settings().presences_table, condition, values, index="by_participant"):
         yield row["session_id"]
 
 

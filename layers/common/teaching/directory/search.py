@@ -155,7 +155,7 @@ def _candidates(kinds: Sequence[tuple[str, str | None]], words: list[str]) -> li
 
 
 def _read_own(into: _Candidates, term: str, words: list[str]) -> None:
-    rows = dynamo.query(settings().search_table, "term = :term", {":term": term})
+    rows = list(dynamo.query(settings().search_table, "term = :term", {":term": term}))
     _add(into, [row for row in rows if any(contains(row["text"], word) for word in words)])
 
 
@@ -163,11 +163,13 @@ def _read_suffixes(into: _Candidates, kind: str, word: str) -> None:
     if len(word) < SUFFIX_LEAST:
         into.vague.add(word)
         return
-    rows = dynamo.query(
-        settings().search_table,
-        "term = :term AND begins_with(entry, :word)",
-        {":term": _term(kind, word), ":word": word},
-        limit=CANDIDATES_MOST + 1,
+    rows = list(
+        dynamo.query(
+            settings().search_table,
+            "term = :term AND begins_with(entry, :word)",
+            {":term": _term(kind, word), ":word": word},
+            limit=CANDIDATES_MOST + 1,
+        )
     )
     if len(rows) > CANDIDATES_MOST:
         into.vague.add(word)

@@ -6,7 +6,6 @@ Costs are sequential round trips of requests that succeed at first; every functi
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from teaching import clock, dynamo
@@ -144,13 +143,13 @@ def _range(scope: Scope, status: Status, low: str, high: str) -> list[Item]:
 
 def _run(scope: Scope, status: Status, newest: str, limit: int) -> list[Item]:
     """Rows of one status, newest first, from `newest` (`time#id`; "~" for the very newest) on."""
-    return list(islice(_each(scope, status, "", newest, limit=limit), limit))
+    return list(_each(scope, status, "", newest, limit=limit))
 
 
 def _each(scope: Scope, status: Status, low: str, high: str, limit: int | None = None) -> Iterator[Item]:
     """Rows of one status, newest first, from `high` down to `low` (`time#id`), by the scope's index."""
     index, key, value = _index(scope, status)
-    return dynamo.each(
+    return dynamo.query(
         settings().submissions_table,
         f"#{key} = :value AND order_key BETWEEN :low AND :high",
         {":value": value, ":low": f"{status}#{low}", ":high": f"{status}#{high}"},
@@ -275,7 +274,7 @@ def ids_that_carry(kind: str, identity: str) -> Iterator[str]:
         {"by_participant": "user_id", "by_grader": "grader_id"} if kind == "user" else {"by_item": "item_id"}
     ) | {"by_waiting": "waiting_for"}
     for index, key in indexes.items():
-        for row in dynamo.each(table, f"#{key} = :value", {":value": identity}, index=index):
+        for row in dynamo.query(table, f"#{key} = :value", {":value": identity}, index=index):
             yield row["id"]
 
 
