@@ -4,12 +4,12 @@ Each calls the endpoint's own function: what Lambda runs between the check of th
 writing of the answer as JSON.
 """
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from decimal import Decimal
 from enum import StrEnum
 from importlib import import_module
-from itertools import chain, combinations, product
+from itertools import chain, product
 from math import ceil
 from random import Random
 from typing import Any, NamedTuple
@@ -19,12 +19,14 @@ from benchmarks.meter import Cost
 from teaching.coaching import rules as coaching_rules
 from teaching.coaching.rules import Attendance, Mark
 from teaching.directory import search
+from teaching.directory import store as directory
 from teaching.grading.rules import Grade, Scope, Status, SubmissionQuery
 from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import Endpoint
 from teaching.http.pages import PER_PAGE, PageQuery
 
 PEOPLE_SOUGHT = 20
+_LIKELY = 100
 
 
 class Line(StrEnum):
@@ -206,22 +208,32 @@ def other_requests(world: World) -> Iterator[Request]:
 
 
 def searched(world: World, own: str | None) -> str:
-    """A search that finds some 20 of the people whom the caller may see, and no item."""
-    common = " ".join(search.normalised(item["title"]) for item in world.items.values()) + " @example.com"
-    found: dict[str, set[str]] = defaultdict(set)
-    names = set()
-    for user in world.users.values():
-        if user.get("asesor_id") and own in (None, user["asesor_id"]):
-            for name in search.normalised(user["name"]).split():
-                names.add(name)
-                for start, end in combinations(range(len(name) + 1), 2):
-                    found[name[start:end]].add(user["id"])
-    for first, second in combinations(sorted(names), 2):
-        found[f"{first} {second}"] = found[first] & found[second]
+    """A search that finds some 20 of the people whom the caller may see, and no item: how a name, or a
+    part of an e-mail, begins.
+    """
+    titles = " ".join(search.normalised(item["title"]) for item in world.items.values())
     texts = [
-        text for text in sorted(found) if len(text) > 1 and not any(word in common for word in text.split())
+        directory.user_document(user).text
+        for user in world.users.values()
+        if user.get("asesor_id") and own in (None, user["asesor_id"])
     ]
-    return min(texts, key=lambda text: (abs(len(found[text]) - PEOPLE_SOUGHT), len(text)))
+    beginnings = Counter(
+        beginning
+        for text in texts
+        for beginning in {
+            word[start:end]
+            for word in text.split()
+            for start in (0, *(at + 1 for at, character in enumerate(word) if character == "."))
+            for end in range(start + 2, len(word) + 1)
+        }
+        if beginning not in titles
+    )
+    likely = sorted(beginnings, key=lambda text: (abs(beginnings[text] - PEOPLE_SOUGHT), len(text), text))
+
+    def missed_by(word: str) -> int:
+        return abs(sum(search.contains(text, word) for text in texts) - PEOPLE_SOUGHT)
+
+    return min(likely[:_LIKELY], key=missed_by)
 
 
 def _bound(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
