@@ -13,7 +13,9 @@ def data_dir() -> Path:
 
 
 def host() -> str:
-    """Where the server listens. At 0.0.0.0 containers (`sam local`) reach it, and the whole network does."""
+    """Where the server listens. At 0.0.0.0 containers (`sam local`) reach it, and so does the whole network,
+    the stand-in for Secrets Manager included. DynamoDB Local listens everywhere in any case.
+    """
     return os.environ.get("HOST") or "127.0.0.1"
 
 

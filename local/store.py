@@ -65,6 +65,8 @@ def dynamodb(folder: Path | None = None, *, log: IO[bytes] | None = None) -> Ite
     command = [
         java,
         "-XX:+UseSerialGC",
+        # A short life, as in tests, does not repay the second compiler.
+        *([] if folder else ["-XX:TieredStopAtLevel=1"]),
         "-Djava.library.path=DynamoDBLocal_lib",
         "-jar",
         "DynamoDBLocal.jar",

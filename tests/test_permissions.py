@@ -11,6 +11,7 @@ import pytest
 from botocore.client import BaseClient
 
 from local import demo, template
+from teaching import dynamo
 from teaching.http import auth
 from teaching.tally import tree
 from tests import support
@@ -130,7 +131,10 @@ def refresh_copies(call: Caller) -> None:
 
 
 def recompute_statistics(call: Caller) -> None:
-    """Once without time, which notes the place, and once to the end."""
+    """Names changed unheard; once without time, and once to the end."""
+    for user in (support.ASESOR, support.PARTICIPANT):
+        changes = {"name": "Another Name"}
+        dynamo.update("UsersTable", {"id": user}, changes, condition="attribute_exists(id)")
     for remaining in (0, 900_000):
         context = SimpleNamespace(get_remaining_time_in_millis=partial(int, remaining))
         call("recompute_statistics", context=context)

@@ -27,13 +27,27 @@ from teaching import dynamo, projections
 from teaching.coaching import store as coaching
 from teaching.grading import store as grading
 from teaching.grading.rules import Grade, SubmissionQuery
-from teaching.http.auth import ADMIN, ASESOR, Caller
+from teaching.http.auth import ADMIN, Caller, Role
 from teaching.http.pages import PageQuery
 from teaching.recompute import recompute
 from teaching.settings import settings as tables
 from teaching.streams import Change
 from teaching.tally import tree
-from tests.support import item, new_id, participant, person, session, submission, take_in
+from tests.support import (
+    ASESOR,
+    PARTICIPANT,
+    SESSION,
+    item,
+    new_id,
+    participant,
+    person,
+    session,
+    settle,
+    stored_submission,
+    submission,
+    take_in,
+    take_in_examples,
+)
 
 ASESORS = [new_id(), new_id()]
 PARTICIPANTS = [new_id() for _ in range(4)]
@@ -192,13 +206,13 @@ class Programme(RuleBasedStateMachine):
             dynamo.put(tables().tallies_table, row | {"content": other["content"]})
         self.lost = True
 
-    @rule(parts=st.integers(1, 4))
+    @rule(parts=st.integers(5, 60))
     def check(self, parts: int) -> None:
         """In several runs, each cut short by its time."""
         runs = 1
         while not recompute(partial(next, iter([True] * parts), False)).finished:
             runs += 1
-            assert runs < 100
+            assert runs < 1000
         self.untold = []
         self.lost = False
         self.agree()
@@ -206,7 +220,7 @@ class Programme(RuleBasedStateMachine):
     def agree(self) -> None:
         """Every list, its totals and the statistics are those of the rows."""
         for own in (None, *ASESORS):
-            caller = Caller(own, ASESOR) if own else ALL
+            caller = Caller(own, Role.ASESOR) if own else ALL
             mine = [row for row in self.submissions.values() if own in (None, self.asesor_of[row["user_id"]])]
             assert grading.statistics(caller) == _statistics(mine)
             for status in (None, "graded", "submitted"):
@@ -277,3 +291,44 @@ def test_lists_and_statistics_are_those_of_the_rows(
 
 
 _COLUMN = {"material_item_id": "item_id"}
+
+
+@pytest.mark.usefixtures("tables")
+def test_the_check_brings_copies_and_the_search_up_to_date() -> None:
+    """As if every change of the stream of users and items had been lost."""
+    late = new_id()
+    take_in_examples()
+    settle()
+    take_in("submission", submission(id=late, item_id=ITEMS[0]))
+    assert stored_submission(late)["waiting_for"] == ITEMS[0]
+    take_in("item", item(id=ITEMS[0]))
+    for user, name in ((ASESOR, "Budi Baru"), (PARTICIPANT, "Aminah")):
+        changes = {"name": name}
+        dynamo.update(tables().users_table, {"id": user}, changes, condition="attribute_exists(id)")
+    assert recompute(lambda: True).finished
+    assert [row["user"]["name"] for row in _found(grading.page, SubmissionQuery, "aminah")] == ["Aminah"] * 2
+    assert _found(grading.page, SubmissionQuery, "siti") == []
+    assert [row["asesor"]["name"] for row in _found(coaching.page, PageQuery, "baru")] == ["Budi Baru"]
+    roster = coaching.presences(ALL, SESSION, PageQuery.model_validate({})).rows
+    assert [row["user"]["name"] for row in roster] == ["Aminah"]
+    assert recompute(lambda: True) == (0, True)
+
+
+def _found(page: Any, query: Any, search: str) -> Any:
+    return page(ALL, query.model_validate({"search": search})).rows
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_check_that_hardly_has_time_gets_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step a run, also within a list."""
+    monkeypatch.setattr(tree, "LEAF_MOST", 2)
+    monkeypatch.setattr(tree, "ROOT_MOST", 2)
+    take_in_examples()
+    for day in range(1, 9):
+        take_in("submission", submission(id=new_id(), submitted_at=f"2026-02-{day:02}T00:00:00.000Z"))
+    settle()
+    runs = 1
+    while not recompute(partial(next, iter([True]), False)).finished:
+        runs += 1
+        assert runs < 200
+    assert runs > 10

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from teaching.errors import Unavailable
 
@@ -72,7 +72,7 @@ def call(operation: str, **arguments: Any) -> Any:
         return getattr(client(), operation)(**arguments)
     except ClientError as error:
         raise _translated(error) from error
-    except (BotoCoreError, HTTPClientError) as error:
+    except BotoCoreError as error:
         raise Unavailable() from error
 
 
@@ -144,6 +144,7 @@ def _mark() -> None:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
+    client()  # Here once: several threads at a time would each make their own.
     return ThreadPoolExecutor(max_workers=32, thread_name_prefix="dynamo", initializer=_mark)
 
 
@@ -257,8 +258,8 @@ def scan(table: str, start: Key | None = None, *, limit: int = 1000) -> tuple[li
     return [from_item(item) for item in answer["Items"]], from_item(last) if last else None
 
 
-def put(table: str, item: Item, *, condition: str | None = None, values: Item | None = None) -> None:
-    call("put_item", **put_arguments(table, item, condition=condition, values=values))
+def put(table: str, item: Item) -> None:
+    call("put_item", **put_arguments(table, item))
 
 
 def put_arguments(
@@ -340,6 +341,26 @@ def unless_lost(once: Callable[[], Answer]) -> Answer:
         except ConditionFailed:
             pause(attempt)
     raise Unavailable()
+
+
+def refresh(table: str, key: Key, derived: Callable[[Item], Mapping[str, Any]]) -> None:
+    """Brings what a row carries of others in line with them, until a look at them finds nothing to change."""
+
+    def once() -> bool:
+        stored = get(table, key, consistent=True)
+        fresh = derived(stored) if stored else {}
+        if not stored or carries(stored, fresh):
+            return True
+        update_from(table, key, stored, fresh)
+        return False
+
+    while not unless_lost(once):
+        continue
+
+
+def carries(stored: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Whether a row has all of the values; None stands for an attribute that is not there."""
+    return all(stored.get(name) == value for name, value in values.items())
 
 
 def transact(writes: Sequence[Mapping[str, Any]]) -> None:

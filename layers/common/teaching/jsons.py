@@ -4,6 +4,9 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
+LARGEST = 308
+"""The exponent of the largest double."""
+
 
 def loads(text: str) -> Any:
     """Fractions as Decimal. Raises `ValueError`, also for NaN and Infinity; `RecursionError`."""
@@ -29,5 +32,7 @@ def _refuse(constant: str) -> NoReturn:
 def _number(value: Any) -> int | float:
     """90 rather than 90.0 or "90"."""
     if isinstance(value, Decimal):
+        if value.adjusted() > LARGEST:
+            raise ValueError("a number that no double holds")
         return int(value) if value == value.to_integral_value() else float(value)
     raise TypeError(f"JSON has no type for {type(value).__name__}")

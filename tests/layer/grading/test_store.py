@@ -11,9 +11,12 @@ from tests.support import (
     BY_ADMIN,
     BY_ASESOR,
     BY_OTHER_ASESOR,
+    OTHER_ASESOR,
     SUBMISSION,
     new_id,
+    participant,
     race,
+    settle,
     stored_submission,
     submission,
     take_in,
@@ -99,3 +102,26 @@ def test_a_grade_and_a_newer_hand_in_at_once_lose_neither() -> None:
         (["100", "90"], "submitted", None),
         ([], "graded", 90),
     )
+
+
+def test_a_grade_whose_answer_was_lost_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write went through, the SDK sent it again, and its condition no longer held."""
+    update = dynamo.update_from
+
+    def answer_lost(*arguments: Any) -> Any:
+        update(*arguments)
+        monkeypatch.setattr(dynamo, "update_from", update)
+        raise dynamo.ConditionFailed
+
+    monkeypatch.setattr(dynamo, "update_from", answer_lost)
+    graded = store.grade(BY_ASESOR, SUBMISSION, scored(80))
+    assert graded["score"] == 80
+    assert len(stored_submission()["earlier_grades"]) == 1
+
+
+def test_whoever_is_no_longer_the_asesor_sees_nothing_at_once() -> None:
+    """Before the projections have followed."""
+    settle()
+    take_in("user", participant(asesor=OTHER_ASESOR, updated_at="2026-03-01T00:00:00.000Z"))
+    with pytest.raises(SubmissionNotFound):
+        store.details(BY_ASESOR, SUBMISSION)

@@ -13,7 +13,7 @@ from teaching import dynamo
 from teaching.coaching import store as coaching
 from teaching.coaching.rules import Mark
 from teaching.directory import store as directory
-from teaching.errors import Unavailable
+from teaching.errors import Malformed, Unavailable
 from teaching.grading import store as grading
 from teaching.grading.rules import Grade, SubmissionQuery
 from teaching.http.pages import PageQuery
@@ -387,3 +387,34 @@ def test_a_rejection_that_cannot_be_sent_comes_again_alone(monkeypatch: pytest.M
     bad, good = message("user", None), message("item", item())
     assert queue.take([bad, good]) == {"batchItemFailures": [{"itemIdentifier": bad["messageId"]}]}
     assert item_row()
+
+
+@pytest.mark.parametrize("number", ["1e1000000", "1e309", "-1e400"])
+def test_a_number_that_no_double_holds_is_rejected_at_once(number: str) -> None:
+    body = json.dumps({"detail-type": "item.saved", "detail": item(data="NUMBER")})
+    with pytest.raises(Malformed, match="data: must be JSON"):
+        queue.record_of(body.replace('"NUMBER"', number))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://", "https://a b", "https://é.example", "http://a.example", "https:///x"]
+)
+def test_a_meeting_link_is_an_https_address(url: str) -> None:
+    body = json.dumps({"detail-type": "session.saved", "detail": session(meeting_url=url)})
+    with pytest.raises(Malformed, match="meeting_url: must be an https address"):
+        queue.record_of(body)
+
+
+def test_a_new_attempt_takes_no_grade_away() -> None:
+    take_in_examples()
+    grading.grade(BY_ASESOR, SUBMISSION, Grade(score=Decimal(80)))
+    take_in("submission", submission(status="in_progress", submitted_at=NEWEST, updated_at=NEWEST))
+    assert stored_submission()["status"] == "graded"
+    assert stored_submission()["score"] == 80
+
+
+def test_a_long_name_fits_an_index_key() -> None:
+    take_in_people()
+    take_in("user", participant(name="ﬃ" * 500, updated_at=NEWEST))
+    take_in("session", session())
+    assert len(stored_presence()["name_key"].encode()) <= 1024

@@ -41,7 +41,7 @@ def listed(name: str) -> list[tuple[str, str]]:
         found = store.rows_at([name], any_label, offset, 7).rows
         if not found:
             return rows
-        rows += [(row.entry.id, row.entry.label) for row in found]
+        rows += [(row.id, row.label) for row in found]
     raise AssertionError("a list without end")
 
 

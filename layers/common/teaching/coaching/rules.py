@@ -40,6 +40,8 @@ class Attendance(StrEnum):
     LATE = "late"
 
 
+NAME_KEY_BYTES = 900
+
 CAME = {Attendance.PRESENT, Attendance.LATE}
 
 
@@ -150,7 +152,9 @@ def start(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
 
 
 def end(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """What ending changes in the row. Raises `CannotBeEnded`."""
+    """What ending changes in the row; nothing when this very ending is written. Raises `CannotBeEnded`."""
+    if stored.get("ended_at") == now:
+        return {}
     if stored["status"] != Status.ONGOING:
         raise CannotBeEnded(f"it is {stored['status']}")
     return {"status": Status.COMPLETED.value, "ended_at": now, "moved_here": True, "updated_at": now}
@@ -213,10 +217,15 @@ def roster_derived(
     """What a roster row carries of its participant, and its place in the order of names."""
     return {
         "user": participant and person_copy(participant),
-        "name_key": f"{normalised(participant['name'])}#{participant_id}"
+        "name_key": f"{_cut(normalised(participant['name']))}#{participant_id}"
         if participant and invited
         else None,
     }
+
+
+def _cut(name: str) -> str:
+    """An index key of DynamoDB has at most 1,024 bytes."""
+    return name.encode()[:NAME_KEY_BYTES].decode(errors="ignore")
 
 
 def list_name(asesor: str | None) -> str:

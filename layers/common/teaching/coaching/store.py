@@ -4,7 +4,7 @@ Costs are sequential round trips of requests that succeed at first; every functi
 `Unavailable`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -35,7 +35,7 @@ def page(caller: Caller, query: PageQuery) -> Page[SessionRow]:
     window = tally.rows_at([rules.list_name(caller.own)], rules.any_label, query.offset, 1)
     rows: list[Item] = []
     if window.rows:
-        first = window.rows[0].entry
+        first = window.rows[0]
         rows = _run(caller.own, f"{first.time}#{first.id}", query.per_page)
     return _page(rows, max(window.total, query.offset + len(rows) if rows else 0), query)
 
@@ -70,13 +70,14 @@ def _index(own: str | None) -> tuple[str, str, str]:
 
 
 def _search(own: str | None, query: PageQuery, text: str) -> Page[SessionRow]:
-    """Two round trips. Raises `InvalidQuery` when too many sessions match."""
+    """Two round trips. Raises `InvalidQuery` when the words are too common."""
     found = [Entry(row["time"], row["id"], search.SESSION) for row in search.sessions(text, own)]
     window = tally.rows_at([], rules.any_label, query.offset, query.per_page, found)
     table = settings().sessions_table
-    rows = dynamo.batch_get({table: [{"id": row.entry.id} for row in window.rows]})[table]
+    rows = dynamo.batch_get({table: [{"id": entry.id} for entry in window.rows]})[table]
     rows.sort(key=lambda row: (row["start_time"], row["id"]), reverse=True)
-    return _page([row for row in rows if row.get("order_key")], window.total, query)
+    mine = [row for row in rows if row.get("order_key") and own in (None, row["asesor_id"])]
+    return _page(mine, window.total, query)
 
 
 def _page(rows: Iterable[Mapping[str, Any]], total: int, query: PageQuery) -> Page[SessionRow]:
@@ -160,9 +161,11 @@ def end(caller: Caller, session: str) -> EndedSession:
 def _moved(caller: Caller, session: str, rule: Callable[[Mapping[str, Any], str], dict[str, Any]]) -> Item:
     """The session after the rule's changes; two that move it at once see one change."""
 
+    now = clock.now()
+
     def once() -> Item:
         stored = _own(caller, dynamo.get(settings().sessions_table, {"id": session}, consistent=True))
-        changes = rule(stored, clock.now())
+        changes = rule(stored, now)
         return (
             dynamo.update_from(settings().sessions_table, {"id": session}, stored, changes)
             if changes
@@ -218,25 +221,31 @@ def save(record: SessionRecord) -> None:
     saved = dynamo.unless_lost(once)
     if saved and saved["source_updated_at"] == record.updated_at:
         _save_roster(record)
-        if saved.get("waiting_for"):
-            refresh(record.id)
+    # The asesor may have changed or arrived meanwhile, and their change have found no row yet.
+    refresh(record.id)
 
 
 def refresh(session: str) -> None:
     """Brings what a session carries of its asesor up to date."""
-    table = settings().sessions_table
+    dynamo.refresh(settings().sessions_table, {"id": session}, _derived)
 
-    def once() -> None:
-        stored = dynamo.get(table, {"id": session}, consistent=True)
-        fresh = _derived(stored) if stored else {}
-        if stored and any(stored.get(name) != value for name, value in fresh.items()):
-            dynamo.update_from(table, {"id": session}, stored, fresh)
 
-    dynamo.unless_lost(once)
+def stale(rows: Sequence[Item]) -> list[str]:
+    """Those of the sessions that seem to carry something old. One round trip."""
+    users = _users({row["asesor_id"] for row in rows}, consistent=False)
+    return [
+        row["id"] for row in rows if not dynamo.carries(row, rules.derived(row, users.get(row["asesor_id"])))
+    ]
 
 
 def _derived(row: Mapping[str, Any]) -> dict[str, Any]:
     return rules.derived(row, dynamo.get(settings().users_table, {"id": row["asesor_id"]}, consistent=True))
+
+
+def _users(users: Collection[str], *, consistent: bool) -> dict[str, Item]:
+    table = settings().users_table
+    found = dynamo.batch_get({table: [{"id": user} for user in users]}, consistent=consistent)[table]
+    return {user["id"]: user for user in found}
 
 
 def _save_roster(record: SessionRecord) -> None:
@@ -254,11 +263,7 @@ def _save_roster(record: SessionRecord) -> None:
 
 
 def _write_roster(session: str, participants: Sequence[str], roster_at: str) -> None:
-    users = settings().users_table
-    found = dynamo.batch_get({users: [{"id": participant} for participant in participants]}, consistent=True)[
-        users
-    ]
-    by_id = {user["id"]: user for user in found}
+    by_id = _users(participants, consistent=True)
 
     def write(participant: str) -> Callable[[], None]:
         derived = rules.roster_derived(participant, by_id.get(participant), True)
@@ -302,18 +307,25 @@ def _drop_uninvited(session: str, roster_at: str) -> None:
 
 def refresh_presence(session: str, participant: str) -> None:
     """Brings what a roster row carries of its participant up to date."""
-    table, key = settings().presences_table, _presence_key(session, participant)
 
-    def once() -> None:
-        stored = dynamo.get(table, key, consistent=True)
-        if stored is None:
-            return
+    def derived(row: Mapping[str, Any]) -> dict[str, Any]:
         user = dynamo.get(settings().users_table, {"id": participant}, consistent=True)
-        fresh = rules.roster_derived(participant, user, bool(stored.get("invited")))
-        if any(stored.get(name) != value for name, value in fresh.items()):
-            dynamo.update_from(table, key, stored, fresh)
+        return rules.roster_derived(participant, user, bool(row.get("invited")))
 
-    dynamo.unless_lost(once)
+    dynamo.refresh(settings().presences_table, _presence_key(session, participant), derived)
+
+
+def stale_presences(rows: Sequence[Item]) -> list[tuple[str, str]]:
+    """Those of the roster rows (session, participant) that seem to carry something old. One round trip."""
+    users = _users({row["participant_id"] for row in rows}, consistent=False)
+    return [
+        (row["session_id"], participant)
+        for row in rows
+        for participant in [row["participant_id"]]
+        if not dynamo.carries(
+            row, rules.roster_derived(participant, users.get(participant), bool(row.get("invited")))
+        )
+    ]
 
 
 def sessions_that_carry(user: str) -> Iterator[str]:

@@ -19,7 +19,6 @@ from teaching.errors import InvalidQuery
 from teaching.settings import settings
 
 MATCHES_MOST = 200
-SESSIONS_MOST = 1000
 CANDIDATES_MOST = 1000
 """Rows of the index that one word may read; a word that finds more does not narrow a search."""
 SUFFIX_LEAST, SUFFIX_MOST = 2, 100
@@ -126,7 +125,7 @@ def titles(items: Iterable[str]) -> dict[str, str]:
 def sessions(search: str, own: str | None) -> list[Item]:
     """`id` and `time` of the sessions whose title and asesor's name hold every word.
 
-    One round trip. Raises `InvalidQuery` when more than `SESSIONS_MOST` match.
+    One round trip. Raises `InvalidQuery` when the words are too common.
     """
     words = words_of(search)
     (found,) = _candidates([(SESSION, own)], words)

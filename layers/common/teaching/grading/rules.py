@@ -190,7 +190,8 @@ def arrival(stored: Mapping[str, Any] | None, record: SubmissionRecord) -> dict[
         "source_updated_at": record.updated_at,
     }
     if stored and stored.get("graded_here"):
-        if (record.submitted_at or "") > (stored["submitted_at"] or ""):
+        handed_in = record.submitted_at if Status(record.status) in GRADABLE else None
+        if (handed_in or "") > (stored["submitted_at"] or ""):
             changes |= {"graded_here": None, "earlier_grades": with_present_grade(stored)}
         else:
             changes |= {

@@ -4,7 +4,7 @@ Costs are sequential round trips of requests that succeed at first; every functi
 `Unavailable`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -37,7 +37,8 @@ KIND = "submission"
 def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
     """Newest first, by the time of handing in, or of beginning while in progress; ties by id.
 
-    The first page is one round trip, any other at most four, a search at most five.
+    The first page is one round trip, any other at most four; a search is three and the levels of the
+    largest list that it merges.
     """
     scope = Scope(caller.own, query.course_id, query.material_item_id)
     if query.search:
@@ -62,6 +63,8 @@ def details(caller: Caller, submission: str) -> SubmissionDetails:
         }
     )
     (user,), (item,) = found[settings().users_table], found[settings().items_table]
+    if caller.own not in (None, user.get("asesor_id")):
+        raise SubmissionNotFound()
     return {
         **rules.graded_submission(stored),
         "user": people.participant(user),
@@ -75,12 +78,15 @@ def grade(caller: Caller, submission: str, given: Grade) -> GradedSubmission:
     Raises `SubmissionNotFound`, `CannotBeGraded`; `Unavailable` when others keep changing the row.
     """
     table, users = settings().submissions_table, settings().users_table
+    now = clock.now()
 
     def once() -> Item:
         found = dynamo.batch_get({table: [{"id": submission}], users: [{"id": caller.id}]}, consistent=True)
         stored = _visible(caller, next(iter(found[table]), None))
+        if (stored.get("graded_at"), stored.get("grader_id")) == (now, caller.id):
+            return stored  # Written before, though the answer was lost.
         grader = next(map(people.person_copy, found[users]), people.unknown_person(caller.id))
-        changes = rules.grading(stored, given, caller.id, grader, clock.now())
+        changes = rules.grading(stored, given, caller.id, grader, now)
         return dynamo.update_from(table, {"id": submission}, stored, changes)
 
     return rules.graded_submission(dynamo.unless_lost(once))
@@ -116,11 +122,10 @@ def _page_at(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
     window = tally.rows_at(
         [scope.list], scope.wants(query.status), query.offset, 1 if contiguous else query.per_page
     )
-    entries = [found.entry for found in window.rows]
-    if contiguous and query.status and entries:
-        rows = _run(scope, query.status, "#".join(entries[0].key), query.per_page)
+    if contiguous and query.status and window.rows:
+        rows = _run(scope, query.status, "#".join(window.rows[0].key), query.per_page)
     else:
-        rows = _rows_of(scope, entries)
+        rows = _rows_of(scope, window.rows)
     total = max(window.total, query.offset + len(rows) if rows else 0)
     return Page([rules.row(row) for row in rows], total, query)
 
@@ -216,9 +221,19 @@ def _search(scope: Scope, query: SubmissionQuery, text: str) -> Page[SubmissionR
     trees = [scope._replace(item=item).list for item in items]
     window = tally.rows_at(trees, scope.wants(query.status), query.offset, query.per_page, extra)
     table = settings().submissions_table
-    read = dynamo.batch_get({table: [{"id": row.entry.id} for row in window.rows]})[table]
-    rows = sorted((row for row in read if row.get("order_key")), key=_order, reverse=True)
+    ids = {entry.id for entry in window.rows}
+    read = dynamo.batch_get({table: [{"id": identity} for identity in ids]})[table]
+    rows = sorted((row for row in read if _meets(row, scope, query.status)), key=_order, reverse=True)
     return Page([rules.row(row) for row in rows], window.total, query)
+
+
+def _meets(row: Item, scope: Scope, status: Status | None) -> bool:
+    """Whether a row is still what the trees and the search, a moment behind, took it for."""
+    return (
+        bool(row.get("order_key"))
+        and scope.asesor in (None, row.get("asesor_id"))
+        and status in (None, row["status"])
+    )
 
 
 def counted(submissions: Sequence[str]) -> dict[str, Counted]:
@@ -232,39 +247,51 @@ def counted(submissions: Sequence[str]) -> dict[str, Counted]:
 def save(record: SubmissionRecord) -> None:
     """Takes a record in; one that is older than what is stored changes nothing."""
 
-    def once() -> Mapping[str, Any]:
+    def once() -> None:
         stored = dynamo.get(settings().submissions_table, {"id": record.id}, consistent=True)
         changes = rules.arrival(stored, record)
-        if changes is None:
-            return {}
-        changes |= _derived({**(stored or {}), "id": record.id, **changes})
-        return dynamo.update_from(settings().submissions_table, {"id": record.id}, stored, changes)
+        if changes is not None:
+            changes |= _derived({**(stored or {}), "id": record.id, **changes})
+            dynamo.update_from(settings().submissions_table, {"id": record.id}, stored, changes)
 
-    if dynamo.unless_lost(once).get("waiting_for"):
-        refresh(record.id)
+    dynamo.unless_lost(once)
+    # What it carries may have changed or arrived meanwhile, and its change have found no row yet.
+    refresh(record.id)
 
 
 def refresh(submission: str) -> None:
     """Brings what a submission carries of its participant, item and grader up to date."""
+    dynamo.refresh(settings().submissions_table, {"id": submission}, _derived)
 
-    def once() -> None:
-        stored = dynamo.get(settings().submissions_table, {"id": submission}, consistent=True)
-        fresh = _derived(stored) if stored else {}
-        if stored and any(stored.get(name) != value for name, value in fresh.items()):
-            dynamo.update_from(settings().submissions_table, {"id": submission}, stored, fresh)
 
-    dynamo.unless_lost(once)
+def stale(rows: Sequence[Item]) -> list[str]:
+    """Those of the submissions that seem to carry something old. One round trip."""
+    users = {row["user_id"] for row in rows} | {row["grader_id"] for row in rows if row.get("grader_id")}
+    derived = _deriving(users, {row["item_id"] for row in rows}, consistent=False)
+    return [row["id"] for row in rows if not dynamo.carries(row, derived(row))]
 
 
 def _derived(row: Mapping[str, Any]) -> dict[str, Any]:
-    users, items = settings().users_table, settings().items_table
-    people_ids = {row["user_id"], row.get("grader_id")} - {None}
-    found = dynamo.batch_get(
-        {users: [{"id": person} for person in people_ids], items: [{"id": row["item_id"]}]}, consistent=True
-    )
-    by_id = {user["id"]: user for user in found[users]}
-    item = next(iter(found[items]), None)
-    return rules.derived(row, by_id.get(row["user_id"]), item, by_id.get(row.get("grader_id")))
+    users = {row["user_id"], row.get("grader_id")} - {None}
+    return _deriving(users, {row["item_id"]}, consistent=True)(row)
+
+
+def _deriving(
+    users: Collection[str], items: Collection[str], *, consistent: bool
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Reads people and items; gives what tells what a row carries of them."""
+    keys = {
+        settings().users_table: [{"id": user} for user in users],
+        settings().items_table: [{"id": item} for item in items],
+    }
+    found = dynamo.batch_get(keys, consistent=consistent)
+    user_of, item_of = ({row["id"]: row for row in found[table]} for table in keys)
+
+    def derived(row: Mapping[str, Any]) -> dict[str, Any]:
+        grader = user_of.get(row.get("grader_id", ""))
+        return rules.derived(row, user_of.get(row["user_id"]), item_of.get(row["item_id"]), grader)
+
+    return derived
 
 
 def ids_that_carry(kind: str, identity: str) -> Iterator[str]:

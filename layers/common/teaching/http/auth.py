@@ -55,7 +55,7 @@ class WeakKey(Exception):
 
 
 class _Keys:
-    """The accepted keys, fetched again when they are older than `KEYS_SECONDS`."""
+    """The accepted keys, fetched again every `KEYS_SECONDS`, or kept when they cannot be."""
 
     def __init__(self) -> None:
         self._kept: tuple[float, tuple[str, ...]] = (float("-inf"), ())
@@ -63,7 +63,11 @@ class _Keys:
     def __call__(self) -> tuple[str, ...]:
         fetched, keys = self._kept
         if time.monotonic() - fetched > KEYS_SECONDS:
-            keys = _fetch_keys(settings().token_secret_name)
+            try:
+                keys = _fetch_keys(settings().token_secret_name)
+            except Unavailable:
+                if not keys:
+                    raise
             self._kept = (time.monotonic(), keys)
         return keys
 

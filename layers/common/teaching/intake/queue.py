@@ -45,7 +45,12 @@ def take(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         saves = [
             partial(_unless_failed, message.id, partial(_save, message.record), failed) for message in of_kind
         ]
-        dynamo.at_once(*saves)
+        if kind is SessionRecord:
+            # Each writes its whole roster at once, which it could not on one of the pool's threads.
+            for save in saves:
+                save()
+        else:
+            dynamo.at_once(*saves)
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
 

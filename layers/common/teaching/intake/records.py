@@ -5,6 +5,7 @@ malformed. Times need an offset or Z and are kept in UTC.
 """
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -15,9 +16,8 @@ SEQUENCE_MOST = 10**9
 
 
 def _https(value: str) -> str:
-    if not value.startswith("https://") or any(
-        character.isspace() or ord(character) < 32 for character in value
-    ):
+    plain = value.isascii() and value.isprintable() and " " not in value
+    if not plain or not value.startswith("https://") or not urlsplit(value).hostname:
         raise must("an https address")
     return value
 

@@ -142,9 +142,9 @@ class _Work:
                 return
             except MissingNode as missing:
                 # A leaf that emptied leaves its keys to a neighbour, which nobody had asked for.
-                if str(missing) in nodes:
+                if missing.name in nodes:
                     raise
-                self._read({(list_name, str(missing))})
+                self._read({(list_name, missing.name)})
 
     def _known(self, identity: str, before: Counted) -> set[Place]:
         return _places(before) | set((self._repair or {}).get(identity, ()))
@@ -194,7 +194,7 @@ def _unread(nodes: Mapping[str, Node | None], key: Key) -> str | None:
     try:
         tree.descend(nodes, key)
     except MissingNode as missing:
-        return str(missing)
+        return missing.name
     return None
 
 

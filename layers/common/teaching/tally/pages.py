@@ -29,15 +29,8 @@ class _Segment(NamedTuple):
     name: NodeName
 
 
-class Found(NamedTuple):
-    """One row of a page: its entry, and the list that it was found in ("" for one given as it is)."""
-
-    entry: Entry
-    list: str
-
-
 class Window(NamedTuple):
-    rows: list[Found]
+    rows: list[Entry]
     """Newest first."""
     total: int
 
@@ -59,7 +52,7 @@ def window(
     No row may be in two of them. Costs one `read` for each level of the deepest list. Raises
     `MissingNode` where a node was read while it changed: read again.
     """
-    opened = [Found(entry, "") for entry in extra if wanted(entry.label)]
+    opened = [entry for entry in extra if wanted(entry.label)]
     segments: list[_Segment] = []
     roots = read([(name, ROOT) for name in lists]) if lists else {}
     for name in lists:
@@ -84,9 +77,9 @@ def window(
         for segment in needed:
             segments.remove(segment)
             if segment.name not in nodes:
-                raise MissingNode(*segment.name)
+                raise MissingNode(segment.name[1])
             _open(nodes[segment.name], segment, wanted, segments, opened)
-    opened.sort(key=lambda found: found.entry.key, reverse=True)
+    opened.sort(key=lambda entry: entry.key, reverse=True)
     before = sum(
         segment.rows for segment, (least, _) in zip(segments, ranks, strict=True) if least < offset + limit
     )
@@ -94,12 +87,12 @@ def window(
 
 
 def _open(
-    node: Node, segment: _Segment, wanted: Wanted, segments: list[_Segment], opened: list[Found]
+    node: Node, segment: _Segment, wanted: Wanted, segments: list[_Segment], opened: list[Entry]
 ) -> None:
     """Replaces a segment, already taken out, by what its node says."""
     list_name = segment.name[0]
     if not isinstance(node, Branch):
-        opened += [Found(entry, list_name) for entry in node.entries if wanted(entry.label)]
+        opened += [entry for entry in node.entries if wanted(entry.label)]
         return
     lows = [segment.low, *(child.low for child in node.children[1:])]
     highs = [*lows[1:], segment.high]
@@ -108,9 +101,9 @@ def _open(
             segments.append(_Segment(low, high, below, (list_name, child.node)))
 
 
-def _ranks(segments: Sequence[_Segment], opened: Sequence[Found]) -> list[tuple[int, int]]:
+def _ranks(segments: Sequence[_Segment], opened: Sequence[Entry]) -> list[tuple[int, int]]:
     """For each segment the least and the most rows that may be newer than its newest row."""
-    keys = sorted(found.entry.key for found in opened)
+    keys = sorted(entry.key for entry in opened)
     lows, from_low = _summed((segment.low, segment.rows) for segment in segments)
     highs, from_high = _summed((segment.high, segment.rows) for segment in segments)
     return [

@@ -33,7 +33,7 @@ def rows_at(
 
 
 def entries(lists: Sequence[str]) -> dict[str, list[Entry]]:
-    """Every entry of some short lists: one round trip where each is a single node (192 rows)."""
+    """Every entry of some short lists: one round trip where each is a single node (`tree.ROOT_MOST`)."""
     found: dict[str, list[Entry]] = {name: [] for name in lists}
     wanted = [(name, ROOT) for name in lists]
     while wanted:
@@ -57,16 +57,18 @@ class Stretch(NamedTuple):
     """Whether the sums in the branches above are those of what is below them."""
 
 
-def stretches(list_name: str) -> Iterator[Stretch]:
-    """The whole list, leaf by leaf, read consistently; a lost node counts as an empty leaf."""
+def stretches(list_name: str, below: Key = HIGHEST) -> Iterator[Stretch]:
+    """A list leaf by leaf, downwards, where it begins below a key; a lost node counts as an empty leaf."""
     waiting: list[tuple[Key, Key, str, Sum | None, bool]] = [(LOWEST, HIGHEST, ROOT, None, True)]
     while waiting:
         low, high, name, expected, agrees = waiting.pop()
+        if low >= below:
+            continue
         node = read_nodes([(list_name, name)], consistent=True).get((list_name, name), EMPTY)
         agrees &= expected in (None, tree.total(node))
         if isinstance(node, Branch):
             lows = [low, *(child.low for child in node.children[1:])]
-            for child, below, above in zip(node.children, lows, [*lows[1:], high], strict=True):
-                waiting.append((below, above, child.node, child.sum, agrees))
+            for child, begin, end in zip(node.children, lows, [*lows[1:], high], strict=True):
+                waiting.append((begin, end, child.node, child.sum, agrees))
         else:
             yield Stretch(low, high, node.entries, agrees)

@@ -81,6 +81,10 @@ EMPTY = Leaf(())
 class MissingNode(Exception):
     """A branch names a node that is not there: it was read while it changed, or is damaged."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
 
 def total(node: Node) -> Sum:
     """The sum of all that is at or below the node."""
