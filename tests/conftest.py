@@ -3,12 +3,11 @@
 import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from local import aws, demo, start, template, tokens
+from local import aws, demo, template, tokens
 from local import store as local_store
 from local.gateway import Gateway
 from local.template import Template
@@ -69,13 +68,3 @@ def make_token(facts: Template) -> MakeToken:
         return tokens.token(facts, _KEY, role, subject or ids[role])
 
     return make
-
-
-@pytest.fixture(scope="module")
-def system(facts: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[start.System]:
-    """The whole system over HTTP with real processes and streams, on a store of its own."""
-    folder: Path = tmp_path_factory.mktemp("system")
-    with local_store.dynamodb() as endpoint:
-        local_store.create_tables(endpoint, facts)
-        with start.serve(facts, endpoint, folder, checkpoints=False) as running:
-            yield running
