@@ -203,7 +203,9 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also in the background, where a shell makes its children deaf to Ctrl-C's signal.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with ExitStack() as stack:
             try:
