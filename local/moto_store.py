@@ -22,5 +22,5 @@ def _copied(table: Table, memo: dict[int, Any]) -> Table:
 
 
 if __name__ == "__main__":
-    Table.__deepcopy__ = _copied  # type: ignore[attr-defined]
+    type.__setattr__(Table, "__deepcopy__", _copied)
     main(sys.argv[1:])

@@ -1,8 +1,9 @@
 """Keeping the trees on DynamoDB Local: repeats, disorder, races, splits and moves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -104,9 +105,9 @@ def test_a_transaction_never_holds_more_than_dynamodb_takes(monkeypatch: pytest.
     sizes = []
     transact = dynamo.transact
 
-    def counting(writes: Sequence[object]) -> None:
+    def counting(writes: Sequence[Mapping[str, Any]]) -> None:
         sizes.append(len(writes))
-        transact(writes)  # type: ignore[arg-type]
+        transact(writes)
 
     monkeypatch.setattr(dynamo, "transact", counting)
     apply(list(state.counted), state)
