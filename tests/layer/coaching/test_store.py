@@ -113,3 +113,19 @@ def test_a_mark_and_a_roster_that_drops_the_participant_leave_no_ghost() -> None
     row = stored_presence()
     assert not row.get("invited")
     assert store.presences(BY_ASESOR, SESSION, PageQuery.model_validate({})).rows == []
+
+
+def test_an_ending_whose_answer_was_lost_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write went through, the SDK sent it again, and its condition no longer held."""
+    store.start(BY_ASESOR, SESSION)
+    update = dynamo.update_from
+
+    def answer_lost(*arguments: Any) -> Any:
+        update(*arguments)
+        monkeypatch.setattr(dynamo, "update_from", update)
+        raise dynamo.ConditionFailed
+
+    monkeypatch.setattr(dynamo, "update_from", answer_lost)
+    assert store.end(BY_ASESOR, SESSION)["status"] == "completed"
+    with pytest.raises(CannotBeEnded):
+        store.end(BY_ASESOR, SESSION)

@@ -152,9 +152,7 @@ def start(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
 
 
 def end(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """What ending changes in the row; nothing when this very ending is written. Raises `CannotBeEnded`."""
-    if stored.get("ended_at") == now:
-        return {}
+    """What ending changes in the row. Raises `CannotBeEnded`."""
     if stored["status"] != Status.ONGOING:
         raise CannotBeEnded(f"it is {stored['status']}")
     return {"status": Status.COMPLETED.value, "ended_at": now, "moved_here": True, "updated_at": now}

@@ -160,17 +160,17 @@ def end(caller: Caller, session: str) -> EndedSession:
 
 def _moved(caller: Caller, session: str, rule: Callable[[Mapping[str, Any], str], dict[str, Any]]) -> Item:
     """The session after the rule's changes; two that move it at once see one change."""
-
-    now = clock.now()
+    written_by = str(uuid4())
 
     def once() -> Item:
         stored = _own(caller, dynamo.get(settings().sessions_table, {"id": session}, consistent=True))
-        changes = rule(stored, now)
-        return (
-            dynamo.update_from(settings().sessions_table, {"id": session}, stored, changes)
-            if changes
-            else stored
-        )
+        if stored.get("written_by") == written_by:
+            return stored  # Though the answer to the write was lost.
+        changes = rule(stored, clock.now())
+        if not changes:
+            return stored
+        changes["written_by"] = written_by
+        return dynamo.update_from(settings().sessions_table, {"id": session}, stored, changes)
 
     return dynamo.unless_lost(once)
 

@@ -7,6 +7,7 @@ Costs are sequential round trips of requests that succeed at first; every functi
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from teaching import clock, dynamo
 from teaching.directory import people, search
@@ -78,15 +79,15 @@ def grade(caller: Caller, submission: str, given: Grade) -> GradedSubmission:
     Raises `SubmissionNotFound`, `CannotBeGraded`; `Unavailable` when others keep changing the row.
     """
     table, users = settings().submissions_table, settings().users_table
-    now = clock.now()
+    written_by = str(uuid4())
 
     def once() -> Item:
         found = dynamo.batch_get({table: [{"id": submission}], users: [{"id": caller.id}]}, consistent=True)
         stored = _visible(caller, next(iter(found[table]), None))
-        if (stored.get("graded_at"), stored.get("grader_id")) == (now, caller.id):
-            return stored  # Written before, though the answer was lost.
+        if stored.get("written_by") == written_by:
+            return stored  # Though the answer to the write was lost.
         grader = next(map(people.person_copy, found[users]), people.unknown_person(caller.id))
-        changes = rules.grading(stored, given, caller.id, grader, now)
+        changes = rules.grading(stored, given, caller.id, grader, clock.now()) | {"written_by": written_by}
         return dynamo.update_from(table, {"id": submission}, stored, changes)
 
     return rules.graded_submission(dynamo.unless_lost(once))
