@@ -32,13 +32,14 @@ token: $(READY) ## Print a token: ROLE=admin|asesor|participant [SUB=<uuid>]
 load: $(READY) ## Send FILE=records.jsonl to the running server
 	@exec $(BIN)/python -m local.load
 
-check: $(READY) $(SAM)/ready ## Lint, types, template, API document
+check: $(READY) $(SAM)/ready ## Lint, types, template, API document, and what requests may cost
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/cfn-lint template.yaml
 	@$(SAM)/bin/sam validate --lint
 	@$(BIN)/python -m local.openapi --check
+	@$(BIN)/python -m pytest -q tests/test_budgets.py
 
 format: $(READY) ## Format the code
 	@$(BIN)/ruff check --fix .
