@@ -48,7 +48,7 @@ def save_item(record: ItemRecord) -> None:
 
 def _write_if_new(table: str, identity: str, stored: Item | None, changes: Mapping[str, Any]) -> None:
     """A write that changes nothing would only wake the projections."""
-    if stored is None or any(stored.get(name) != value for name, value in changes.items()):
+    if stored is None or not dynamo.carries(stored, changes):
         dynamo.update_from(table, {"id": identity}, stored, changes)
 
 
