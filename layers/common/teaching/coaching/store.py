@@ -221,6 +221,9 @@ def save(record: SessionRecord) -> None:
     saved = dynamo.unless_lost(once)
     if saved and saved["source_updated_at"] == record.updated_at:
         _save_roster(record)
+    elif saved:
+        # It may have come before, and been cut short before its last look.
+        _drop_uninvited(record.id, saved["source_updated_at"])
     # The asesor may have changed or arrived meanwhile, and their change have found no row yet.
     refresh(record.id)
 
@@ -288,7 +291,7 @@ def _write_roster(session: str, participants: Sequence[str], roster_at: str) -> 
 
 
 def _drop_uninvited(session: str, roster_at: str) -> None:
-    """Takes those off the roster whom only an older one invited."""
+    """Takes those off the roster whom only an older one invited; the newer one may still invite them."""
     for row in dynamo.query(
         settings().presences_table, "session_id = :session", {":session": session}, consistent=True
     ):
@@ -297,7 +300,7 @@ def _drop_uninvited(session: str, roster_at: str) -> None:
                 dynamo.update(
                     settings().presences_table,
                     _presence_key(session, row["participant_id"]),
-                    {"invited": None, "name_key": None, "roster_at": roster_at},
+                    {"invited": None, "name_key": None},
                     condition="roster_at < :roster_at",
                     values={":roster_at": roster_at},
                 )
