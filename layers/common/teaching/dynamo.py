@@ -248,14 +248,39 @@ def query(
         arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
-def scan(table: str, start: Key | None = None, *, limit: int = 1000) -> tuple[list[Item], Key | None]:
-    """One page of the whole table, and where the next one starts. Only the scheduled functions do this."""
+def scan(
+    table: str,
+    start: Key | None = None,
+    *,
+    index: str | None = None,
+    part: int = 0,
+    parts: int = 1,
+    limit: int = 1000,
+) -> tuple[list[Item], Key | None]:
+    """One page of a whole table or index, or of one of so many parts of it, and where the next one starts.
+
+    Only the scheduled functions do this.
+    """
     arguments: dict[str, Any] = {"TableName": table, "Limit": limit}
+    if index:
+        arguments["IndexName"] = index
+    if parts > 1:
+        arguments |= {"Segment": part, "TotalSegments": parts}
     if start:
         arguments["ExclusiveStartKey"] = to_item(start)
     answer = call("scan", **arguments)
     last = answer.get("LastEvaluatedKey")
     return [from_item(item) for item in answer["Items"]], from_item(last) if last else None
+
+
+def scan_all(table: str, *, index: str | None = None) -> Iterator[Item]:
+    """Every item of a whole table or index, read page by page as they are taken."""
+    start: Key | None = None
+    while True:
+        rows, start = scan(table, start, index=index)
+        yield from rows
+        if not start:
+            return
 
 
 def put(table: str, item: Item) -> None:
@@ -274,10 +299,21 @@ def delete(table: str, key: Key) -> None:
 
 def versioned_put(table: str, key: Key, version: int, content: Item) -> dict[str, Any]:
     """Part of a transaction: the row, one version on, if it is still of this version (0: not there)."""
-    row = {**key, **content, "version": version + 1}
+    return {"Put": put_from_arguments(table, {**key, **content, "version": version + 1}, version)}
+
+
+def put_from(table: str, item: Item, version: int) -> None:
+    """Puts the item, if what is stored is still of this version (0: not there).
+
+    Raises `ConditionFailed`, `Unavailable`.
+    """
+    call("put_item", **put_from_arguments(table, item, version))
+
+
+def put_from_arguments(table: str, item: Item, version: int) -> dict[str, Any]:
     if not version:
-        return {"Put": put_arguments(table, row, condition="attribute_not_exists(version)")}
-    return {"Put": put_arguments(table, row, condition="version = :version", values={":version": version})}
+        return put_arguments(table, item, condition="attribute_not_exists(version)")
+    return put_arguments(table, item, condition="version = :version", values={":version": version})
 
 
 def delete_arguments(

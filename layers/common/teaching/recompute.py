@@ -1,190 +1,229 @@
 """The scheduled check of all that is kept ready: compares, mends what differs, and counts it as drift.
 
-It walks whole tables in pages: users and items (against the search index), presences, submissions and
-sessions (against the people and items that they carry, and their ledgers), then the tallies (ledgers
-against what is gone, and every list leaf by leaf against its index). A difference is only a suspicion,
-for the tables go on changing: `refresh` and `apply` read anew and mend as the streams do. So it may run
-twice at once and while grades come in, and readers never see a list emptied.
+Every run takes one part of everything, so that all has been checked once in `parts` runs: of each table a
+segment, of the trees the lists whose roots lie in a segment. The first part also checks what cannot be
+cut in parts: the search, and whether a list has lost its root. Everything is read by scans and compared in
+memory. A difference is only a suspicion, for the tables go on changing: `refresh`, `apply` and `index` read
+anew and mend as the streams do. So it may run twice at once and while grades come in.
 
-The place is noted after every page, and within a list when the time runs out; the next run goes on there.
+What fails is counted and logged with its id, and the rest goes on. The place is noted after every page,
+and within lists when the time runs out; the next run goes on there.
 """
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from teaching import dynamo
-from teaching.coaching import rules as coaching_rules
 from teaching.coaching import store as coaching
 from teaching.directory import store as directory
 from teaching.dynamo import Item
-from teaching.grading import rules as grading_rules
 from teaching.grading import store as grading
+from teaching.log import logger
 from teaching.settings import settings
-from teaching.tally import store as tally
-from teaching.tally.apply import Current, Place, apply, resum
-from teaching.tally.nodes import (
-    LEDGER,
-    Counted,
-    Listed,
-    ledger_counted,
-    ledger_id,
-    read_ledgers,
-    read_nodes,
-)
-from teaching.tally.pages import HIGHEST
-from teaching.tally.store import Stretch
-from teaching.tally.tree import ROOT, Key
+from teaching.tally.apply import apply
+from teaching.tally.check import Source, check_list
+from teaching.tally.nodes import LEDGER, ledger_counted, ledger_id
+from teaching.tally.tree import HIGHEST, ROOT, Key
 
 PLACE_NOTED = {"list": "recompute", "node": "place"}
-
-
-class Kind(NamedTuple):
-    """What the check needs to know of submissions, or of sessions."""
-
-    name: str
-    current: Current
-    counted: Callable[[Mapping[str, Any]], Counted]
-    listed: Callable[[str, Key, Key], Iterator[Listed]]
-    stale: Callable[[Sequence[Item]], Sequence[str]]
-    refresh: Callable[[str], None]
-
-
-SUBMISSIONS = Kind(
-    grading.KIND, grading.counted, grading_rules.counted, grading.listed, grading.stale, grading.refresh
-)
-SESSIONS = Kind(
-    coaching.KIND, coaching.counted, coaching_rules.counted, coaching.listed, coaching.stale, coaching.refresh
-)
+AT_ONCE = 24
+SOURCES = {source.kind: source for source in (grading.SOURCE, coaching.SOURCE)}
 
 HasTime = Callable[[], bool]
-Within = tuple[str, Key]
-"""A list that the time did not suffice for, and the key below which it goes on."""
+Waiting = list[tuple[str, Key]]
+"""Lists, each with the key below which it is still to be checked."""
 
 
 class Done(NamedTuple):
     drifted: int
     """Rows that were counted wrongly or carried something old, lagging streams included."""
+    failed: int
+    """Rows and lists that could not be checked or mended; the log says which."""
     finished: bool
-    """Whether the whole check came to its end in this run."""
+    """Whether the part came to its end in this run."""
 
 
-def recompute(has_time: HasTime) -> Done:
-    """Goes on from where the last run stopped, page by page while there is time."""
-    tables = settings()
-    walks: list[tuple[str, Callable[[Sequence[Item]], int]]] = [
-        (tables.users_table, _check_users),
-        (tables.items_table, _check_items),
-        (tables.presences_table, _check_presences),
-        (tables.submissions_table, partial(_check_rows, SUBMISSIONS)),
-        (tables.sessions_table, partial(_check_rows, SESSIONS)),
-        (tables.tallies_table, _check_ledgers),
-    ]
-    noted = dynamo.get(tables.tallies_table, PLACE_NOTED)
-    walk, start, within = json.loads(noted["place"]) if noted else (0, None, None)
-    drifted = 0
-    while walk < len(walks) and has_time():
-        table, check = walks[walk]
-        rows, following = dynamo.scan(table, start)
-        if within is None:
-            drifted += check(rows)
-        if table == tables.tallies_table:
-            mended, within = _check_lists(rows, within and (within[0], tuple(within[1])), has_time)
-            drifted += mended
-        if within is None:
-            walk, start = walk + (following is None), following
-        dynamo.put(tables.tallies_table, {**PLACE_NOTED, "place": json.dumps([walk, start, within])})
-    if walk == len(walks):
-        dynamo.delete(tables.tallies_table, PLACE_NOTED)
-    return Done(drifted, walk == len(walks))
+class _Place(NamedTuple):
+    """Where the check stands."""
+
+    part: int = 0
+    step: int = 0
+    start: dynamo.Key | None = None
+    """Of the table's page; None for its first."""
+    waiting: Waiting | None = None
+    """What is left of that page's lists; None when the page was not begun."""
 
 
-def _check_users(rows: Sequence[Item]) -> int:
-    """The search index; it writes only what differs."""
-    for row in rows:
-        directory.index_user(row["id"])
-    return 0
+def recompute(has_time: HasTime, *, parts: int = 1, anew: bool = False) -> Done:
+    """Goes on from where the last run stopped, page by page while there is time, to the end of a part.
+
+    `anew` begins with the first part, wherever the last run stopped.
+    """
+    run = _Run(has_time, parts)
+    noted = None if anew else dynamo.get(settings().tallies_table, PLACE_NOTED)
+    run.go_on(_place(noted))
+    return Done(run.drifted, run.failed, run.finished)
 
 
-def _check_items(rows: Sequence[Item]) -> int:
-    for row in rows:
-        directory.index_item(row["id"])
-    return 0
+class _Run:
+    def __init__(self, has_time: HasTime, parts: int) -> None:
+        self.drifted = 0
+        self.failed = 0
+        self.finished = False
+        self._has_time = has_time
+        self._parts = parts
+
+    def go_on(self, place: _Place) -> None:
+        place = place._replace(part=place.part % self._parts)
+        steps = [
+            self._check_search,
+            self._check_roots,
+            self._check_presences,
+            self._check_sessions,
+            self._check_submissions,
+            self._check_waiting,
+            self._check_lists,
+        ]
+        part = place.part
+        while place.part == part and self._has_time():
+            following = self._isolated(steps[place.step], place)
+            if following is None:
+                last = place.step == len(steps) - 1
+                following = _Place(part + last, 0 if last else place.step + 1)
+            place = following
+            _note(place)
+        self.finished = place.part != part
+
+    def _isolated(self, step: Callable[[_Place], _Place | None], place: _Place) -> _Place | None:
+        """A step that fails as a whole is left out this time."""
+        try:
+            return step(place)
+        except Exception:
+            self._fail("a step of the check", step=place.step, part=place.part)
+            return None
+
+    def _fail(self, what: str, **extra: object) -> None:
+        self.failed += 1
+        logger().exception("%s failed", what, extra=extra)
+
+    def _check_search(self, place: _Place) -> None:
+        """The index rows of every document against what the documents say, by a checksum for each."""
+        if place.part:
+            return
+        for kind, identity in directory.search.unlike(directory.documents(), coaching.documents()):
+            self.drifted += 1
+            self._each(_INDEX[kind], [identity], kind)
+
+    def _check_roots(self, place: _Place) -> None:
+        """Lists that some ledger names and that have no root: their rows are counted again."""
+        if place.part:
+            return
+        table = settings().tallies_table
+        rooted, named = set(), set()
+        for row in dynamo.scan_all(table):
+            if row["node"] == ROOT:
+                rooted.add(row["list"])
+            elif row["node"] == LEDGER:
+                named |= ledger_counted(row).entries.keys()
+        self._check_waiting_lists([(name, HIGHEST) for name in sorted(named - rooted)])
+
+    def _check_presences(self, place: _Place) -> _Place | None:
+        rows, following = self._page(settings().presences_table, place)
+        stale = coaching.stale_presences(rows)
+        self.drifted += len(stale)
+        self._each(lambda pair: coaching.refresh_presence(*pair), stale, "presence")
+        return _following(place, following)
+
+    def _check_sessions(self, place: _Place) -> _Place | None:
+        rows, following = self._page(settings().sessions_table, place)
+        stale = coaching.stale(rows)
+        self.drifted += len(stale)
+        self._each(coaching.refresh, stale, coaching.KIND)
+        return _following(place, following)
+
+    def _check_submissions(self, place: _Place) -> _Place | None:
+        """What listed submissions carry of people and items, by the index that holds them all."""
+        copies = grading.Copies()
+        start = place.start
+        while True:
+            rows, start = self._page(settings().submissions_table, place._replace(start=start), "by_status")
+            stale = copies.stale(rows)
+            self.drifted += len(stale)
+            self._each(grading.refresh, stale, grading.KIND)
+            if not start or not self._has_time():
+                return _following(place, start)
+
+    def _check_waiting(self, place: _Place) -> _Place | None:
+        """What waits for somebody or something that may have come meanwhile."""
+        if place.part:
+            return None
+        for table, refresh, kind in (
+            (settings().submissions_table, grading.refresh, grading.KIND),
+            (settings().sessions_table, coaching.refresh, coaching.KIND),
+        ):
+            rows = list(dynamo.scan_all(table, index="by_waiting"))
+            self._each(refresh, [row["id"] for row in rows], kind)
+        return None
+
+    def _check_lists(self, place: _Place) -> _Place | None:
+        """The lists whose roots are on one page of the tallies."""
+        rows, following = self._page(settings().tallies_table, place)
+        waiting = place.waiting
+        if waiting is None:
+            waiting = [(row["list"], HIGHEST) for row in rows if row["node"] == ROOT]
+        while waiting and self._has_time():
+            waiting = self._check_waiting_lists(waiting[:AT_ONCE]) + waiting[AT_ONCE:]
+        return place._replace(waiting=waiting) if waiting else _following(place, following)
+
+    def _check_waiting_lists(self, waiting: Waiting) -> Waiting:
+        """Checks lists, many at once; answers what is left of them."""
+        left = dynamo.at_once(*[partial(self._check_list, name, below) for name, below in waiting])
+        return [(name, below) for (name, _), below in zip(waiting, left, strict=True) if below]
+
+    def _check_list(self, name: str, below: Key) -> Key | None:
+        try:
+            checked = check_list(source_of(name), name, below, self._has_time)
+        except Exception:
+            self._fail("the check of a list", list=name)
+            return None
+        self.drifted += checked.applied.drifted
+        self.failed += len(checked.applied.failed)
+        return checked.below
+
+    def _page(self, table: str, place: _Place, index: str | None = None) -> tuple[list[Item], dynamo.Key | None]:
+        return dynamo.scan(table, place.start, index=index, part=place.part, parts=self._parts)
+
+    def _each(self, do: Callable[[Any], None], things: Iterable[Any], kind: str) -> None:
+        """Does it for many at once; what fails is counted, and the rest goes on."""
+
+        def isolated(thing: Any) -> None:
+            try:
+                do(thing)
+            except Exception:
+                self._fail("the mending of a row", kind=kind, row=thing)
+
+        for some in dynamo.chunked(things, AT_ONCE):
+            dynamo.at_once(*[partial(isolated, thing) for thing in some])
 
 
-def _check_presences(rows: Sequence[Item]) -> int:
-    stale = coaching.stale_presences(rows)
-    for session, participant in stale:
-        coaching.refresh_presence(session, participant)
-    return len(stale)
+def source_of(list_name: str) -> Source:
+    """The rows that a list is of, by its name."""
+    return coaching.SOURCE if list_name.split("#")[0] == "sessions" else grading.SOURCE
 
 
-def _check_rows(kind: Kind, rows: Sequence[Item]) -> int:
-    """Rows of a table against what they carry, their ledgers, and lists that lost their root."""
-    stale = kind.stale(rows)
-    for identity in stale:
-        kind.refresh(identity)
-    if kind is SESSIONS:
-        for row in rows:
-            coaching.index_session(row["id"])
-    counted = {f"{kind.name}#{row['id']}": kind.counted(row) for row in rows}
-    ledgers = read_ledgers(list(counted), consistent=False)
-    lists = {list_name for each in counted.values() for list_name in each}
-    lost = {(list_name, ROOT) for list_name in lists}
-    lost -= read_nodes(lost).keys()
-    suspects = [
-        identity
-        for identity, now in counted.items()
-        if ledgers[identity].counted != now or any((list_name, ROOT) in lost for list_name in now)
-    ]
-    return len(stale) + apply(suspects, kind.current, repair={})
+def _following(place: _Place, start: dynamo.Key | None) -> _Place | None:
+    return place._replace(start=start, waiting=None) if start else None
 
 
-def _check_ledgers(rows: Sequence[Item]) -> int:
-    """Ledgers that count what is gone."""
-    drifted = 0
-    for kind in (SUBMISSIONS, SESSIONS):
-        ledgers = {
-            ledger_id(row): ledger_counted(row)
-            for row in rows
-            if row["list"].startswith(f"{LEDGER}#{kind.name}#")
-        }
-        alive = kind.current(list(ledgers))
-        gone = [identity for identity, counted in ledgers.items() if counted and identity not in alive]
-        drifted += apply(gone, kind.current, repair={})
-    return drifted
+def _place(noted: Item | None) -> _Place:
+    if not noted:
+        return _Place()
+    part, step, start, waiting = json.loads(noted["place"])
+    return _Place(part, step, start, waiting and [(name, tuple(key)) for name, key in waiting])
 
 
-def _check_lists(rows: Sequence[Item], within: Within | None, has_time: HasTime) -> tuple[int, Within | None]:
-    """Every list whose root is among the rows; the drift, and where to go on if the time runs out."""
-    names = [row["list"] for row in rows if row["node"] == ROOT]
-    if within and within[0] in names:
-        names = names[names.index(within[0]) :]
-    drifted = 0
-    for name in names:
-        below = within[1] if within and within[0] == name else HIGHEST
-        kind = SESSIONS if name.split("#")[0] == "sessions" else SUBMISSIONS
-        for stretch in tally.stretches(name, below):
-            drifted += _check_stretch(kind, name, stretch)
-            if not has_time():
-                return drifted, (name, stretch.low)
-    return drifted, None
-
-
-def _check_stretch(kind: Kind, list_name: str, stretch: Stretch) -> int:
-    """One leaf against the index, and the sums above it."""
-    known = {entry.key: entry for entry in stretch.entries}
-    suspects: defaultdict[str, set[Place]] = defaultdict(set)
-    for key, label, score in kind.listed(list_name, stretch.low, stretch.high):
-        there = known.pop(key, None)
-        if there is None or there.label != label or score not in (None, there.score):
-            suspects[f"{kind.name}#{key[1]}"] |= set()
-    for key in known:
-        suspects[f"{kind.name}#{key[1]}"].add((list_name, key))
-    drifted = apply(suspects, kind.current, repair=suspects)
-    if stretch.agrees:
-        return drifted
-    resum(list_name, stretch.low)
-    return drifted + 1
+def _note(place: _Place) -> None:
+    dynamo.put(settings().tallies_table, {**PLACE_NOTED, "place": json.dumps(place)})

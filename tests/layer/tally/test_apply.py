@@ -3,18 +3,23 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
 
 from teaching import dynamo
 from teaching.settings import settings
-from teaching.tally import store, tree
-from teaching.tally.apply import apply
-from teaching.tally.nodes import Counted, read_ledgers
-from teaching.tally.tree import Entry, Sum
+from teaching.tally import store, tree, writer
+from teaching.tally.apply import Applied, apply
+from teaching.tally.nodes import Counted, Stored, read_ledgers, read_nodes
+from teaching.tally.tree import ROOT, Branch, Change, Entry, Key, Leaf, Sum
 
 pytestmark = pytest.mark.usefixtures("tables")
+
+
+LISTS = ("all", "course 0", "course 1", "course 2")
+ALL_WELL = Applied(0, frozenset(), frozenset())
 
 
 def any_label(label: str) -> bool:
@@ -28,8 +33,10 @@ class State:
         self.counted: dict[str, Counted] = {}
 
     def set(self, identity: str, time: int, status: str = "submitted", score: int = 0, *lists: str) -> None:
-        entry = Entry(f"{time:04}", identity, status, Decimal(score))
-        self.counted[f"row#{identity}"] = dict.fromkeys(("all", *lists), entry)
+        known = self.counted.get(f"row#{identity}")
+        version = known.version + 1 if known else 1
+        entry = Entry(f"{time:04}", identity, status, Decimal(score), version=version)
+        self.counted[f"row#{identity}"] = Counted(version, dict.fromkeys(("all", *lists), entry))
 
     def __call__(self, ids: Sequence[str]) -> dict[str, Counted]:
         return {identity: self.counted[identity] for identity in ids if identity in self.counted}
@@ -49,8 +56,8 @@ def listed(name: str) -> list[tuple[str, str]]:
 def test_a_row_is_counted_once_however_often_it_is_told() -> None:
     state = State()
     state.set("a", 1, "graded", 80)
-    assert apply(["row#a", "row#a"], state) == 1
-    assert apply(["row#a"], state) == 0
+    assert apply(["row#a", "row#a"], state) == ALL_WELL._replace(drifted=1)
+    assert apply(["row#a"], state) == ALL_WELL
     assert store.totals("all") == Sum({"graded": 1}, Decimal(80))
 
 
@@ -89,41 +96,13 @@ def test_lists_grow_over_many_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     for at in range(150):
         state.set(f"{at:03}", at * 37 % 150, "submitted", 0, f"course {at % 3}")
     apply(list(state.counted), state)
-    newest_first = sorted(state.counted.values(), key=lambda counted: counted["all"].key, reverse=True)
-    assert [row for row, _ in listed("all")] == [counted["all"].id for counted in newest_first]
+    newest_first = sorted(state.counted.values(), key=lambda counted: counted.entries["all"].key, reverse=True)
+    assert [row for row, _ in listed("all")] == [counted.entries["all"].id for counted in newest_first]
     assert [store.totals(f"course {at}").of(any_label) for at in range(3)] == [50, 50, 50]
     for identity in list(state.counted)[:140]:
         del state.counted[identity]
     apply([f"row#{at:03}" for at in range(140)], state)
     assert len(listed("all")) == 10
-
-
-def test_a_transaction_never_holds_more_than_dynamodb_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    state = State()
-    for at in range(60):
-        state.set(f"{at}", at, "submitted", 0, *[f"own {at} {number}" for number in range(20)])
-    sizes = []
-    transact = dynamo.transact
-
-    def counting(writes: Sequence[Mapping[str, Any]]) -> None:
-        sizes.append(len(writes))
-        transact(writes)
-
-    monkeypatch.setattr(dynamo, "transact", counting)
-    apply(list(state.counted), state)
-    assert max(sizes) <= dynamo.TRANSACTION_LIMIT
-    assert store.totals("all").of(any_label) == 60
-
-
-def test_a_move_too_large_for_one_transaction_is_made_in_two() -> None:
-    state = State()
-    state.set("a", 1, "submitted", 0, *[f"old {number}" for number in range(60)])
-    apply(["row#a"], state)
-    state.set("a", 1, "graded", 5, *[f"new {number}" for number in range(60)])
-    apply(["row#a"], state)
-    assert [store.totals(f"old {number}").of(any_label) for number in (0, 59)] == [0, 0]
-    assert [store.totals(f"new {number}").counts.get("graded") for number in (0, 59)] == [1, 1]
-    assert store.totals("all") == Sum({"graded": 1}, Decimal(5))
 
 
 def test_many_at_once_come_to_the_same() -> None:
@@ -159,31 +138,6 @@ def test_whoever_read_an_older_state_cannot_write_it_later() -> None:
     assert listed("all") == [("a", "submitted")]
 
 
-@pytest.mark.parametrize("damage", ["lost", "unreadable"])
-def test_a_damaged_leaf_does_not_stop_the_list(damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree, "LEAF_MOST", 4)
-    monkeypatch.setattr(tree, "ROOT_MOST", 4)
-    monkeypatch.setattr(dynamo, "pause", lambda attempt: None)
-    state = State()
-    for at in range(20):
-        state.set(f"{at:02}", at)
-    apply(list(state.counted), state)
-    table = settings().tallies_table
-    leaf = next(
-        row
-        for row in dynamo.query(table, "#list = :list", {":list": "all"}, consistent=True)
-        if row["node"] != "root"
-    )
-    key = {"list": leaf["list"], "node": leaf["node"]}
-    if damage == "lost":
-        dynamo.delete(table, key)
-    else:
-        dynamo.put(table, leaf | {"content": b"rubbish"})
-    apply(list(state.counted), state, repair={})
-    assert [row for row, _ in listed("all")] == [f"{at:02}" for at in range(19, -1, -1)]
-    assert store.totals("all").of(any_label) == 20
-
-
 def test_the_only_row_of_a_leaf_may_move(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree, "LEAF_MOST", 1)
     monkeypatch.setattr(tree, "ROOT_MOST", 2)
@@ -195,8 +149,8 @@ def test_the_only_row_of_a_leaf_may_move(monkeypatch: pytest.MonkeyPatch) -> Non
         state.set(f"{time % 6}", time)
         state.set(f"{time % 5}", time, "graded")
         apply([f"row#{time % 6}", f"row#{time % 5}"], state)
-        newest_first = sorted(state.counted.values(), key=lambda counted: counted["all"].key, reverse=True)
-        assert [row for row, _ in listed("all")] == [counted["all"].id for counted in newest_first]
+        newest_first = sorted(state.counted.values(), key=lambda counted: counted.entries["all"].key, reverse=True)
+        assert [row for row, _ in listed("all")] == [counted.entries["all"].id for counted in newest_first]
 
 
 def test_the_ledger_says_what_is_counted() -> None:
@@ -205,3 +159,217 @@ def test_the_ledger_says_what_is_counted() -> None:
     apply(["row#a"], state)
     ledger = read_ledgers(["row#a"])["row#a"]
     assert ledger == (1, state.counted["row#a"])
+    state.set("a", 1, "graded", 80, "course 1")
+    apply(["row#a"], state)
+    assert read_ledgers(["row#a"])["row#a"] == (2, state.counted["row#a"])
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes so small that every few rows cut and merge them."""
+    for most in ("LEAF_MOST", "BRANCH_MOST", "ROOT_MOST"):
+        monkeypatch.setattr(tree, most, 4)
+
+
+Table = dict[tuple[str, str], Stored]
+
+
+def stored_nodes() -> Table:
+    rows, following = dynamo.scan(settings().tallies_table)
+    assert not following
+    names = [(row["list"], row["node"]) for row in rows if row["node"] != "ledger"]
+    return read_nodes(names, consistent=True)
+
+
+def stored_entries(table: Table, list_name: str, name: str = ROOT, low: Key = ("", "")) -> list[Entry]:
+    """All entries of a list, after checking every version, sum, bound and size on the way."""
+    node, _ = table.get((list_name, name), Stored(tree.EMPTY, 0))
+    if isinstance(node, Leaf):
+        return list(node.entries)
+    assert isinstance(node, Branch)
+    assert tree.size(node) <= tree.most(node, name)
+    entries: list[Entry] = []
+    for at, child in enumerate(node.children):
+        begins = child.low if at else low
+        below = stored_entries(table, list_name, child.node, begins)
+        assert child.version == table[list_name, child.node].version
+        assert child.sum == tree.total(Leaf(tuple(below)))
+        assert all(entry.key >= begins for entry in below)
+        later = node.children[at + 1 : at + 2]
+        assert not later or all(entry.key < later[0].low for entry in below)
+        entries += below
+    return entries
+
+
+def count_nodes(table: Table, list_name: str, name: str = ROOT) -> int:
+    if (list_name, name) not in table:
+        return 0
+    node = table[list_name, name].node
+    children = node.children if isinstance(node, Branch) else ()
+    return 1 + sum(count_nodes(table, list_name, child.node) for child in children)
+
+
+def assert_lists_are(state: State) -> None:
+    expected: dict[str, list[Entry]] = {}
+    for counted in state.counted.values():
+        for list_name, entry in counted.entries.items():
+            expected.setdefault(list_name, []).append(entry._replace(version=0))
+    table = stored_nodes()
+    for list_name in LISTS:
+        found = [entry._replace(version=0) for entry in stored_entries(table, list_name)]
+        assert found == sorted(expected.get(list_name, []), key=lambda entry: entry.key)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", range(4))
+def test_trees_are_whole_after_every_batch_of_moves_and_removals(seed: int) -> None:
+    random = Random(seed)
+    state = State()
+    for _ in range(40):
+        told = set()
+        for _ in range(random.choice([1, 1, 3, 12])):
+            identity = f"{random.randrange(60):02}"
+            if random.random() < 0.3 and f"row#{identity}" in state.counted:
+                del state.counted[f"row#{identity}"]
+            else:
+                status = random.choice(["submitted", "graded"])
+                state.set(identity, random.randrange(100), status, 7, f"course {random.randrange(3)}")
+            told.add(f"row#{identity}")
+        assert not apply(told, state).failed
+        assert_lists_are(state)
+    table = stored_nodes()
+    assert len(table) == sum(count_nodes(table, name) for name in LISTS), "no node is left behind"
+
+
+@pytest.mark.usefixtures("small")
+def test_a_list_whose_rows_leave_shrinks_to_a_single_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    for most in ("LEAF_MOST", "BRANCH_MOST", "ROOT_MOST"):
+        monkeypatch.setattr(tree, most, 8)
+    state = State()
+    for at in range(150):
+        state.set(f"{at:03}", at)
+        apply([f"row#{at:03}"], state)
+    assert count_nodes(stored_nodes(), "all") > 15
+    gone = Random(1).sample(list(state.counted), 147)
+    for identity in gone:
+        del state.counted[identity]
+        apply([identity], state)
+    assert count_nodes(stored_nodes(), "all") <= 2
+    assert_lists_are(state)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("kind", ["before", "after"])
+def test_a_writer_that_is_cut_short_anywhere_is_made_good_by_the_next(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request to the store in turn fails for good, before or after it did its work."""
+    call = dynamo.call
+    for stop in range(200):
+        local_state = State()
+        for at in range(12):
+            local_state.set(f"{stop}-{at:02}", at, "submitted", 0, f"course {at % 3}")
+        made = 0
+
+        def dying(operation: str, **arguments: Any) -> Any:
+            nonlocal made
+            made += 1
+            if made == stop + 1 and kind == "after":
+                call(operation, **arguments)
+            if made > stop:
+                raise KeyboardInterrupt
+            return call(operation, **arguments)
+
+        monkeypatch.setattr(dynamo, "call", dying)
+        try:
+            apply(list(local_state.counted), local_state)
+            finished = True
+        except KeyboardInterrupt:
+            finished = False
+        monkeypatch.setattr(dynamo, "call", call)
+        apply(list(local_state.counted), local_state)
+        table = stored_nodes()
+        here = [entry.id for entry in stored_entries(table, "all") if entry.id.startswith(f"{stop}-")]
+        assert sorted(here) == [f"{stop}-{at:02}" for at in range(12)]
+        for course in range(3):
+            stored_entries(table, f"course {course}")
+        if finished:
+            return
+        for identity in list(local_state.counted):
+            del local_state.counted[identity]
+        apply([f"row#{stop}-{at:02}" for at in range(12)], local_state)
+    raise AssertionError("it never came to its end")
+
+
+@pytest.mark.usefixtures("small")
+def test_writers_at_once_leave_whole_trees() -> None:
+    state = State()
+    for at in range(90):
+        state.set(f"{at:02}", at * 37 % 90, "submitted", at, f"course {at % 3}")
+    ids = list(state.counted)
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = list(
+            pool.map(lambda start: apply(ids[start::6] + ids[(start + 1) % 6 :: 6], state), range(6))
+        )
+    assert [outcome.failed for outcome in outcomes] == [frozenset()] * 6
+    assert_lists_are(state)
+    for identity in ids[:80]:
+        del state.counted[identity]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda start: apply(ids[start::6], state), range(6)))
+    assert_lists_are(state)
+
+
+def test_a_change_makes_no_transaction() -> None:
+    state = State()
+    state.set("a", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dynamo, "transact", lambda writes: pytest.fail("a transaction"))
+        apply(["row#a"], state)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_damaged_list_or_a_row_that_cannot_be_counted_stops_nobody_else() -> None:
+    state = State()
+    for at in range(20):
+        state.set(f"{at:02}", at, "submitted", 0, f"course {at % 3}")
+    apply(list(state.counted), state)
+    row = dynamo.get(settings().tallies_table, {"list": "course 1", "node": ROOT})
+    assert row
+    dynamo.put(settings().tallies_table, row | {"columns": b"rubbish"})
+    for at in range(20):
+        state.set(f"{at:02}", at, "graded", 1, f"course {at % 3}")
+
+    def current(ids: Sequence[str]) -> dict[str, Counted]:
+        if "row#00" in ids:
+            raise KeyError("submitted_at")
+        return state(ids)
+
+    outcome = apply(list(state.counted), current)
+    assert outcome.failed == {"row#00", *(f"row#{at:02}" for at in range(1, 20, 3))}
+    assert outcome.damaged == {"course 1"}
+    assert [entry.label for entry in stored_entries(stored_nodes(), "course 2")] == ["graded"] * 6
+    assert store.totals("all").counts == {"submitted": 1, "graded": 19}
+
+
+def test_what_is_late_and_then_dies_leaves_nothing_older_behind() -> None:
+    """A slow writer saw an older row, is overtaken, and writes its leaves after the other's."""
+    state = State()
+    state.set("a", 1, "submitted")
+    older = state(["row#a"])
+    state.set("a", 1, "graded", 50)
+    apply(["row#a"], state)
+    (entry,) = older["row#a"].entries.values()
+    writer.write_lists({"all": {entry.key: Change(entry.key, entry, entry.version)}})
+    assert listed("all") == [("a", "graded")]
+
+
+def test_a_row_that_was_deleted_and_begins_anew_counts_again() -> None:
+    state = State()
+    for _ in range(5):
+        state.set("a", 1, "submitted")
+        apply(["row#a"], state)
+    del state.counted["row#a"]
+    state.set("a", 1, "graded", 7)
+    apply(["row#a"], state)
+    assert listed("all") == [("a", "graded")]

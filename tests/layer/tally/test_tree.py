@@ -1,4 +1,4 @@
-"""The tree against a sorted dict, with small nodes so that few entries already split and empty them."""
+"""What may be done with nodes, each with small sizes so that few entries already cut them."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -9,9 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teaching.tally import tree
-from teaching.tally.tree import EMPTY, ROOT, Branch, Entry, Key, Leaf, MissingNode, Node, Sum
+from teaching.tally.tree import LOWEST, ROOT, Branch, Change, Child, Entry, Key, Leaf, Node, Sum
 
-Nodes = dict[str, Node | None]
+
+HALF_FULL = (tree.LEAF_MOST // 2) * (tree.BRANCH_MOST // 2) * tree.ROOT_MOST
+"""Rows in three levels whose nodes are all just cut, as the worst order of insertion leaves them."""
+
+
+def test_three_levels_hold_more_than_a_million_rows_after_any_order_of_insertion() -> None:
+    assert HALF_FULL >= 1_100_000
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -23,125 +29,115 @@ def _small_nodes() -> Iterator[None]:
         yield
 
 
+def entry(time: int, status: str = "graded", score: int = 1, version: int = 1) -> Entry:
+    return Entry(f"{time:04}", f"id {time % 7}", status, Decimal(score), version=version)
+
+
+def put(of: Entry, *, force: bool = False) -> Change:
+    return Change(of.key, of, of.version, force)
+
+
+changes = st.lists(
+    st.tuples(st.booleans(), st.integers(0, 9), st.integers(0, 5), st.booleans()).map(
+        lambda drawn: (drawn[0], entry(drawn[1], version=drawn[2]), drawn[3])
+    ),
+    max_size=30,
+)
+
+
+@given(changes)
+def test_a_leaf_is_the_sorted_set_of_what_was_put_in(steps: list[tuple[bool, Entry, bool]]) -> None:
+    leaf = Leaf(())
+    expected: dict[Key, Entry] = {}
+    for puts, of, force in steps:
+        change = Change(of.key, of if puts else None, of.version, force)
+        leaf = tree.change_leaf(leaf, [change])
+        assert tree.change_leaf(leaf, [change]) == leaf
+        present = expected.get(of.key)
+        if force or not present or present.version <= of.version:
+            expected.pop(of.key, None)
+            expected |= {of.key: of} if puts else {}
+    assert leaf == Leaf(tuple(expected[key] for key in sorted(expected)))
+
+
+def test_what_speaks_of_an_older_row_changes_nothing() -> None:
+    leaf = tree.change_leaf(Leaf(()), [put(entry(1, "graded", version=5))])
+    assert tree.change_leaf(leaf, [put(entry(1, "submitted", version=4))]) == leaf
+    assert tree.change_leaf(leaf, [Change(entry(1).key, None, 4)]) == leaf
+    anew = entry(1, "submitted", version=1)
+    assert tree.change_leaf(leaf, [put(anew, force=True)]) == Leaf((anew,))
+
+
+def test_the_total_counts_by_label_and_sums_scores() -> None:
+    leaf = Leaf(tuple(entry(time, "graded" if time % 3 else "submitted", time) for time in range(30)))
+    found = tree.total(leaf)
+    assert found == Sum({"submitted": 10, "graded": 20}, Decimal(sum(range(30))))
+    assert found.of(lambda label: label == "graded") == 20
+    built = tree.build(leaf.entries, names())
+    assert tree.total(built[ROOT]) == found
+
+
+def test_a_branch_takes_only_what_is_newer_than_what_it_knows() -> None:
+    empty = Sum({}, Decimal(0))
+    branch = Branch((Child(LOWEST, "a", 3, empty), Child(("5", ""), "b", 3, empty)))
+    more = Sum({"graded": 1}, Decimal(1))
+    news = {
+        "a": Child(LOWEST, "a", 4, more),
+        "b": Child(LOWEST, "b", 3, more),
+        "c": Child(LOWEST, "c", 9, more),
+    }
+    assert tree.note_children(branch, news) == Branch((Child(LOWEST, "a", 4, more), branch.children[1]))
+
+
+@given(st.integers(0, 60))
+def test_pieces_are_the_whole_and_none_is_too_large(length: int) -> None:
+    leaf = Leaf(tuple(map(entry, range(length))))
+    for pieces in (tree.cut(leaf), tree.cut_at_end(leaf)):
+        assert [of for piece in pieces for of in entries_of(piece)] == list(leaf.entries)
+        assert max(map(tree.size, pieces)) <= tree.LEAF_MOST
+        assert length == 0 or min(map(tree.size, pieces)) > 0
+    assert all(tree.size(piece) == tree.LEAF_MOST for piece in tree.cut_at_end(leaf)[:-1])
+    sizes = [tree.size(piece) for piece in tree.cut(leaf)]
+    assert max(sizes) - min(sizes) <= 1
+
+
+@given(st.integers(0, 120), st.sampled_from([1.0, 0.69, 0.5]))
+def test_a_built_tree_holds_its_entries_in_order(length: int, fill: float) -> None:
+    entries = [entry(time) for time in range(length)]
+    nodes = tree.build(entries, names(), fill=fill)
+    assert in_order(nodes) == entries
+
+
+def names() -> "Names":
+    return Names()
+
+
 class Names:
     def __init__(self) -> None:
         self._numbers = count()
 
     def __call__(self) -> str:
-        return f"node {next(self._numbers)}"
+        return f"{next(self._numbers):012x}"
 
 
-def entry(time: int, status: str = "graded", score: int = 1) -> Entry:
-    return Entry(f"{time:04}", f"id {time % 7}", status, Decimal(score))
+def entries_of(node: Node) -> list[Entry]:
+    assert isinstance(node, Leaf)
+    return list(node.entries)
 
 
-def in_order(nodes: Nodes, name: str = ROOT) -> list[Entry]:
+def in_order(nodes: dict[str, Node], name: str = ROOT) -> list[Entry]:
     """All entries, after checking every sum, bound and size on the way."""
-    node = nodes.get(name)
-    assert node is not None
+    node = nodes[name]
+    assert tree.size(node) <= tree.most(node, name)
     if isinstance(node, Leaf):
-        assert len(node.entries) <= tree.LEAF_MOST
         return list(node.entries)
-    assert 0 < len(node.children) <= tree.BRANCH_MOST
-    entries = []
+    entries: list[Entry] = []
     for at, child in enumerate(node.children):
         below = in_order(nodes, child.node)
-        assert below, "an emptied node goes away"
+        assert below
         assert child.sum == tree.total(Leaf(tuple(below)))
-        if at:
-            assert all(entry.key >= child.low for entry in below)
-        if at + 1 < len(node.children):
-            assert all(entry.key < node.children[at + 1].low for entry in below)
+        assert not at or all(entry.key >= child.low for entry in below)
+        later = node.children[at + 1 : at + 2]
+        assert not later or all(entry.key < later[0].low for entry in below)
         entries += below
     return entries
-
-
-changes = st.lists(
-    st.tuples(
-        st.booleans(), st.integers(0, 60), st.sampled_from(["graded", "submitted"]), st.integers(0, 100)
-    ),
-    max_size=150,
-)
-
-
-@given(changes)
-def test_it_is_the_sorted_set_of_what_was_put_in(steps: list[tuple[bool, int, str, int]]) -> None:
-    nodes: Nodes = {}
-    expected: dict[Key, Entry] = {}
-    names = Names()
-    for inserts, time, status, score in steps:
-        changed = entry(time, status, score)
-        if inserts:
-            tree.insert(nodes, changed, names)
-            expected[changed.key] = changed
-        else:
-            tree.remove(nodes, changed.key, names)
-            expected.pop(changed.key, None)
-    nodes.setdefault(ROOT, EMPTY)
-    assert in_order(nodes) == [expected[key] for key in sorted(expected)]
-
-
-def test_repeating_a_change_changes_nothing() -> None:
-    nodes: Nodes = {}
-    names = Names()
-    for time in range(20):
-        tree.insert(nodes, entry(time), names)
-    before = dict(nodes)
-    tree.insert(nodes, entry(5), names)
-    tree.remove(nodes, entry(99).key, names)
-    assert nodes == before
-
-
-def test_the_total_counts_by_status_and_sums_scores() -> None:
-    nodes: Nodes = {}
-    names = Names()
-    for time in range(30):
-        tree.insert(nodes, entry(time, "graded" if time % 3 else "submitted", time), names)
-    root = nodes[ROOT]
-    assert isinstance(root, Branch)
-    assert tree.total(root) == Sum({"graded": 20, "submitted": 10}, Decimal(sum(range(30))))
-    assert tree.total(root).of(lambda label: label == "graded") == 20
-    assert tree.total(root).of(lambda label: True) == 30
-
-
-def test_rows_appended_in_order_fill_their_leaves() -> None:
-    nodes: Nodes = {}
-    names = Names()
-    for time in range(12):
-        tree.insert(nodes, entry(time), names)
-    leaves = [node for node in nodes.values() if isinstance(node, Leaf)]
-    assert [len(leaf.entries) for leaf in leaves] == [3, 4, 4, 1]
-
-
-def test_a_lost_node_is_named() -> None:
-    nodes: Nodes = {}
-    names = Names()
-    for time in range(20):
-        tree.insert(nodes, entry(time), names)
-    path, _ = tree.descend(nodes, entry(0).key)
-    lost = path[-1].branch.children[path[-1].at].node
-    nodes[lost] = None
-    with pytest.raises(MissingNode, match=lost):
-        tree.insert(nodes, entry(0, score=2), names)
-
-
-def test_resum_brings_sums_in_line_with_the_leaf() -> None:
-    nodes: Nodes = {}
-    names = Names()
-    for time in range(20):
-        tree.insert(nodes, entry(time), names)
-    path, _ = tree.descend(nodes, entry(7).key)
-    leaf = path[-1].branch.children[path[-1].at].node
-    nodes[leaf] = Leaf((entry(7, "submitted", 50),))
-    for damaged in in_order_unchecked(nodes):
-        tree.resum(nodes, damaged.key, names)
-    root = nodes[ROOT]
-    assert root
-    assert tree.total(root) == tree.total(Leaf(tuple(in_order(nodes))))
-
-
-def in_order_unchecked(nodes: Nodes, name: str = ROOT) -> list[Entry]:
-    node = nodes.get(name)
-    if isinstance(node, Branch):
-        return [entry for child in node.children for entry in in_order_unchecked(nodes, child.node)]
-    return list((node or EMPTY).entries)

@@ -242,10 +242,11 @@ def any_label(label: str) -> bool:
 
 def counted(stored: Mapping[str, Any]) -> Counted:
     """The lists that a session is counted in; none for one that waits for its asesor."""
+    version = stored["version"]
     if not stored.get("order_key"):
-        return {}
-    entry = Entry(stored["start_time"], stored["id"], SESSION)
-    return dict.fromkeys((list_name(None), list_name(stored["asesor_id"])), entry)
+        return Counted(version, {})
+    entry = Entry(stored["start_time"], stored["id"], SESSION, version=version)
+    return Counted(version, dict.fromkeys((list_name(None), list_name(stored["asesor_id"])), entry))
 
 
 def document(stored: Mapping[str, Any]) -> Document | None:

@@ -20,7 +20,8 @@ from teaching.http.pages import Page, PageQuery
 from teaching.intake.records import SessionRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
-from teaching.tally.nodes import Counted, Listed
+from teaching.tally.check import Listed, Source
+from teaching.tally.nodes import Counted
 from teaching.tally.tree import Entry
 
 KIND = "session"
@@ -203,7 +204,10 @@ def listed(list_name: str, low: tuple[str, str], high: tuple[str, str]) -> Itera
         index=index,
     ):
         if (row["start_time"], row["id"]) < high:
-            yield Listed((row["start_time"], row["id"]), search.SESSION, None)
+            yield Listed(row["id"], (row["start_time"], row["id"]), search.SESSION, None)
+
+
+SOURCE = Source(KIND, counted, listed)
 
 
 def save(record: SessionRecord) -> None:

@@ -282,8 +282,9 @@ class Scope(NamedTuple):
 
 def counted(stored: Mapping[str, Any]) -> Counted:
     """The lists that a row is counted in, and as what; none for one that waits for others."""
+    version = stored["version"]
     if not stored.get("order_key"):
-        return {}
+        return Counted(version, {})
     status, asesor, course, item = (
         stored["status"],
         stored.get("asesor_id"),
@@ -291,7 +292,7 @@ def counted(stored: Mapping[str, Any]) -> Counted:
         stored["item_id"],
     )
     score = Decimal(stored["score"]) if status == Status.GRADED else Decimal(0)
-    entry = Entry(listed_at(stored), stored["id"], status, score)
+    entry = Entry(listed_at(stored), stored["id"], status, score, version=version)
     scopes = [
         Scope(whose, *filters)
         for whose in ([asesor, None] if asesor else [None])
@@ -299,7 +300,7 @@ def counted(stored: Mapping[str, Any]) -> Counted:
     ]
     lists = {scope.list: entry._replace(label=scope.label(status, course)) for scope in scopes}
     own = Scope(participant=stored["user_id"]).list
-    return lists | {own: entry._replace(tags=(asesor or "", course, item))}
+    return Counted(version, lists | {own: entry._replace(tags=(asesor or "", course, item))})
 
 
 def statistics(submissions: Sum) -> Statistics:

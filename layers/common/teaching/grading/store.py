@@ -5,6 +5,7 @@ Costs are sequential round trips of requests that succeed at first; every functi
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -29,7 +30,8 @@ from teaching.http.pages import Page
 from teaching.intake.records import SubmissionRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
-from teaching.tally.nodes import Counted, Listed
+from teaching.tally.check import Listed, Source
+from teaching.tally.nodes import Counted
 from teaching.tally.tree import Entry, Key
 
 KIND = "submission"
@@ -172,9 +174,7 @@ def _has_index(scope: Scope) -> bool:
 
 def _index(scope: Scope, status: Status) -> tuple[str, str, str]:
     """The index that holds the scope (or, for course and item together, the item's), its key and value."""
-    asesor, course, item, participant = scope
-    if participant:
-        return "by_participant", "user_id", participant
+    asesor, course, item, _ = scope
     if asesor and item:
         return "by_asesor_item", "asesor_item", f"{asesor}#{item}"
     if asesor and course:
@@ -309,11 +309,24 @@ def ids_that_carry(kind: str, identity: str) -> Iterator[str]:
 def listed(list_name: str, low: Key, high: Key) -> Iterator[Listed]:
     """What a list holds from `low` up to and without `high`, by its index."""
     scope = Scope.of(list_name)
+    if scope.participant:
+        yield from _listed_of_participant(scope.participant)
+        return
     for status in Status:
         for row in _each(scope, status, "#".join(low), "#".join(high)):
             key = rules.key_of(row["order_key"])
             if key < high:
-                graded = status is Status.GRADED and not scope.participant
-                yield Listed(
-                    key, scope.label(status, row.get("course_id", "")), row["score"] if graded else None
-                )
+                score = Decimal(row["score"]) if status is Status.GRADED else Decimal(0)
+                yield Listed(row["id"], key, scope.label(status, row.get("course_id", "")), score)
+
+
+def _listed_of_participant(participant: str) -> Iterator[Listed]:
+    """A participant's index says no more than which submissions they are."""
+    condition, values = "user_id = :user", {":user": participant}
+    for row in dynamo.query(
+        settings().submissions_table, condition, values, index="by_participant"
+    ):
+        yield Listed(row["id"], None, None, None)
+
+
+SOURCE = Source(KIND, counted, listed)

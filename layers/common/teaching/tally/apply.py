@@ -1,202 +1,193 @@
-"""Keeping the count trees up to date: the only way in which a tree changes.
+"""Keeping the count trees up to date: the only way in which rows come into lists, move and leave.
 
-`apply` is told which ids changed, not how. It reads their ledgers, then their current state, and
-moves each from the one to the other: ledger and nodes in one transaction that names the version of
-every row it relies on. So a change that is told twice, late or out of order comes to the same: after
-the last telling, the trees hold the current state. A ledger's version moves on even when nothing
-else does: whoever read the state earlier can then no longer write it.
+`apply` is told which rows changed, not how. It reads their ledgers, then their current state, makes the
+changes in the lists, and notes in the ledger, last, what is counted now. So a change that is told twice,
+late or out of order comes to the same, and one that is cut short is made again by whoever tells it again.
+
+Two may be at the same row at once. Entries carry the version of the row that they speak of, so an older
+one does not replace a newer one; and a ledger is written only over the version that was read, so the
+second one notices, and puts right what it may have left of an older state.
 """
 
-from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from uuid import uuid4
+from functools import partial
+from typing import NamedTuple
 
 from teaching import dynamo
 from teaching.dynamo import ConditionFailed
 from teaching.errors import Unavailable
-from teaching.tally import tree
-from teaching.tally.nodes import Counted, Ledger, ledger_write, node_write, read_ledgers, read_versions
-from teaching.tally.pages import NodeName
-from teaching.tally.tree import EMPTY, ROOT, Entry, Key, MissingNode, Node
+from teaching.log import logger
+from teaching.settings import settings
+from teaching.tally.nodes import NOTHING, Counted, Ledger, ledger_row, read_ledgers
+from teaching.tally.tree import Change, Entry, Key
+from teaching.tally.writer import TRIES, Damaged, write_lists
 
-TRIES = 12
-GRAFT_AFTER = 3
 BLOCK = 1000
-"""Rows that are moved with the same nodes in memory: the more, the more of them share a write."""
+"""Rows that are moved together: the more, the more of them share a write."""
 
 Current = Callable[[Sequence[str]], Mapping[str, Counted]]
-"""Reads (consistently) what ids count as now; one that counts as nothing may be left out."""
+"""Reads (consistently) what ids count as now; one that is gone is left out."""
 
 Place = tuple[str, Key]
 """(list, key)"""
 
 Places = Mapping[str, Collection[Place]]
-"""For ids, the places in the trees where they were seen and may not belong."""
+"""For ids, the places in the lists where they were seen and may not belong."""
 
 
-def apply(ids: Iterable[str], current: Current, *, repair: Places | None = None) -> int:
-    """Brings every list to what the ids (`<kind>#<id>`) count as now; answers how many had drifted.
+class Applied(NamedTuple):
+    drifted: int
+    """Rows that were counted otherwise than they should have been."""
+    failed: frozenset[str]
+    """Ids that could not be brought up to date; to be told again."""
+    damaged: frozenset[str]
+    """Lists in which a node is lost or cannot be read."""
 
-    With `repair` the trees are mended even where the ledger claims that all is well. Raises
-    `Unavailable` when others keep changing the same rows.
+
+def apply(ids: Iterable[str], current: Current, *, repair: Places | None = None) -> Applied:
+    """Brings every list to what the ids (`<kind>#<id>`) count as now.
+
+    With `repair` the lists are put right even where the ledger claims that all is well. What fails for
+    one row or one list does not keep the others from being done.
     """
-    return sum(_apply_block(block, current, repair) for block in dynamo.chunked(dict.fromkeys(ids), BLOCK))
+    drifted = 0
+    failed: set[str] = set()
+    damaged: set[str] = set()
+    for block in dynamo.chunked(dict.fromkeys(ids), BLOCK):
+        work = _Block(block, current, repair)
+        work.run()
+        drifted += len(work.drifted)
+        failed |= work.failed
+        damaged |= work.damaged
+    return Applied(drifted, frozenset(failed), frozenset(damaged))
 
 
-def _apply_block(ids: Sequence[str], current: Current, repair: Places | None) -> int:
-    remaining, drifted = list(ids), 0
-    for attempt in range(TRIES):
-        work = _Work(repair, graft=attempt >= GRAFT_AFTER)
-        try:
-            return drifted + work.move(remaining, current)
-        except (ConditionFailed, Unavailable, MissingNode):
-            remaining = [identity for identity in remaining if identity not in work.done]
-            drifted += work.drifted
-            dynamo.pause(attempt)
-    raise Unavailable()
+class _Move(NamedTuple):
+    """One row's way from what its ledger says to what it counts as now."""
+
+    ledger: Ledger
+    now: Counted
+    changes: Mapping[Place, Change]
+    """What has to stand where in the lists."""
 
 
-def resum(list_name: str, key: Key) -> None:
-    """Brings the sums on the way to the key's leaf in line with that leaf, unless somebody else just did."""
-    try:
-        _Work(None, graft=True).resum(list_name, key)
-    except (ConditionFailed, Unavailable):
-        return
+class _Block:
+    """Some rows, and how far they have come."""
 
-
-class _Work:
-    """One attempt at a block: nodes as read, changed in memory, written in as few transactions as fit."""
-
-    def __init__(self, repair: Places | None, *, graft: bool) -> None:
-        """`graft` puts an empty leaf where a node is lost, for want of which nothing could change there."""
-        self.done: set[str] = set()
-        self.drifted = 0
+    def __init__(self, ids: Sequence[str], current: Current, repair: Places | None) -> None:
+        self.drifted: set[str] = set()
+        self.failed: set[str] = set()
+        self.damaged: set[str] = set()
+        self._waiting = list(ids)
+        self._current = current
         self._repair = repair
-        self._graft = graft
-        self._nodes: dict[str, dict[str, Node | None]] = {}
-        self._versions: dict[NodeName, int] = {}
-        self._changed: set[NodeName] = set()
-        self._ledgers: dict[str, Ledger] = {}
+        self._left: dict[str, set[Place]] = {}
+        """Where ids were put by a try that may have been overtaken."""
 
-    def move(self, ids: Sequence[str], current: Current) -> int:
-        ledgers = read_ledgers(ids)
-        after = current(ids)
-        ways: dict[str, set[Key]] = {}
-        for identity in ids:
-            before = ledgers[identity].counted
-            if before != after.get(identity, {}) or self._repair is not None:
-                for list_name, key in self._known(identity, before) | _places(after.get(identity, {})):
-                    ways.setdefault(list_name, set()).add(key)
-        self._load(ways)
-        for identity in sorted(ids, key=lambda identity: list(after.get(identity, {}).items())):
-            self._move(identity, ledgers[identity], after.get(identity, {}))
-        self._commit()
-        return self.drifted
-
-    def resum(self, list_name: str, key: Key) -> None:
-        self._load({list_name: {key}})
-        before = dict(self._nodes[list_name])
-        tree.resum(self._nodes[list_name], key, _new_name)
-        for name, node in self._nodes[list_name].items():
-            if before.get(name) != node:
-                self._changed.add((list_name, name))
-        self._commit()
-
-    def _move(self, identity: str, ledger: Ledger, after: Counted) -> None:
-        changes = self._changes(identity, ledger.counted, after)
-        if len(changes) >= dynamo.TRANSACTION_LIMIT and ledger.counted and after:
-            self._move(identity, ledger, {})
-            self._commit()
-            ledger = Ledger(ledger.version + 1, {})
-            changes = self._changes(identity, {}, after)
-        if len(self._changed | changes.keys()) + len(self._ledgers) >= dynamo.TRANSACTION_LIMIT:
-            self._commit()
-        for (list_name, name), node in changes.items():
-            self._nodes[list_name][name] = node
-        self._changed |= changes.keys()
-        self._ledgers[identity] = Ledger(ledger.version, after)
-        self.drifted += bool(changes) or ledger.counted != after
-
-    def _changes(self, identity: str, before: Counted, after: Counted) -> dict[NodeName, Node | None]:
-        """The nodes that differ once the id has moved."""
-        if before == after and self._repair is None:
-            return {}
-        changes: dict[NodeName, Node | None] = {}
-        wanted = _places(after)
-        for list_name, key in self._known(identity, before) | wanted:
-            made = {name: node for (of_list, name), node in changes.items() if of_list == list_name}
-            entry = after[list_name] if (list_name, key) in wanted else None
-            self._change(list_name, made, key, entry)
-            changes |= {(list_name, name): node for name, node in made.items()}
-        return changes
-
-    def _change(self, list_name: str, made: dict[str, Node | None], key: Key, entry: Entry | None) -> None:
-        """Puts the entry at its key, or takes away what is there; the nodes that change join `made`."""
-        nodes = ChainMap(made, self._nodes[list_name])
-        while True:
+    def run(self) -> None:
+        for attempt in range(TRIES):
             try:
-                if entry:
-                    tree.insert(nodes, entry, _new_name)
-                else:
-                    tree.remove(nodes, key, _new_name)
+                self._try()
+            except Unavailable:
+                pass
+            except Exception:
+                self._run_one_by_one()
+            if not self._waiting:
                 return
-            except MissingNode as missing:
-                # A leaf that emptied leaves its keys to a neighbour, which nobody had asked for.
-                if missing.name in nodes:
-                    raise
-                self._read({(list_name, missing.name)})
+            dynamo.pause(attempt)
+        self.failed |= set(self._waiting)
 
-    def _known(self, identity: str, before: Counted) -> set[Place]:
-        return _places(before) | set((self._repair or {}).get(identity, ()))
-
-    def _load(self, ways: Mapping[str, Collection[Key]]) -> None:
-        """Reads every node on the way to every key, a level of all lists at a time."""
-        self._nodes = {list_name: {} for list_name in ways}
-        wanted = {(list_name, ROOT) for list_name in ways}
-        asked: set[NodeName] = set()
-        while wanted:
-            asked |= wanted
-            self._read(wanted)
-            wanted = {
-                (list_name, missing)
-                for list_name, keys in ways.items()
-                for key in keys
-                if (missing := _unread(self._nodes[list_name], key))
-            } - asked
-
-    def _read(self, names: Collection[NodeName]) -> None:
-        found = read_versions(names, consistent=True)
-        for list_name, name in names:
-            node, version = found.get((list_name, name), (EMPTY if self._graft else None, 0))
-            self._nodes[list_name][name] = node
-            self._versions[list_name, name] = version
-
-    def _commit(self) -> None:
-        if not self._ledgers and not self._changed:
+    def _run_one_by_one(self) -> None:
+        """After a fault that is not the store's: which row it is of."""
+        ids, self._waiting = self._waiting, []
+        if len(ids) == 1:
+            logger().exception("a row could not be counted", extra={"row": ids[0]})
+            self.failed |= set(ids)
             return
-        writes = [ledger_write(identity, ledger) for identity, ledger in self._ledgers.items()]
-        for list_name, name in self._changed:
-            version = self._versions.get((list_name, name), 0)
-            if write := node_write((list_name, name), self._nodes[list_name][name], version):
-                writes.append(write)
-            self._versions[list_name, name] = version + 1
-        dynamo.transact(writes)
-        self.done |= self._ledgers.keys()
-        self._changed, self._ledgers = set(), {}
+        for identity in ids:
+            alone = _Block([identity], self._current, self._repair)
+            alone._left = self._left
+            alone.run()
+            self.drifted |= alone.drifted
+            self.failed |= alone.failed
+            self.damaged |= alone.damaged
+
+    def _try(self) -> None:
+        moves = self._moves()
+        changes: dict[str, dict[Key, Change]] = {}
+        for identity, move in moves.items():
+            for (list_name, key), change in move.changes.items():
+                changes.setdefault(list_name, {})[key] = change
+            self._left.setdefault(identity, set()).update(_places(move.now))
+        written = write_lists(changes)
+        for list_name, fault in written.faults.items():
+            logger().error("a list could not be written", extra={"list": list_name}, exc_info=fault)
+            if isinstance(fault, Damaged):
+                self.damaged.add(list_name)
+        done: list[str] = []
+        for identity, move in moves.items():
+            if any(list_name in written.faults for list_name, _ in move.changes):
+                self.failed.add(identity)
+            else:
+                done.append(identity)
+            if not written.changed.isdisjoint(move.changes):
+                self.drifted.add(identity)
+        noted = dynamo.at_once(*[partial(_note, identity, moves[identity]) for identity in done])
+        self._waiting = [identity for identity, well in zip(done, noted, strict=True) if not well]
+
+    def _moves(self) -> dict[str, _Move]:
+        """What is to be done; a row whose ledger speaks of its present version needs nothing."""
+        ledgers = read_ledgers(self._waiting)
+        current = self._current(self._waiting)
+        moves = {}
+        for identity in self._waiting:
+            ledger, now = ledgers[identity], current.get(identity, NOTHING)
+            suspected = identity in self._left or self._repair is not None
+            if ledger.counted == now and not suspected:
+                continue
+            changes: Mapping[Place, Change] = {}
+            if suspected or not _same(ledger.counted, now):
+                known = _places(ledger.counted) | self._left.get(identity, set())
+                known |= set((self._repair or {}).get(identity, ()))
+                changes = _changes(known, ledger.counted, now)
+            moves[identity] = _Move(ledger, now, changes)
+            if not _same(ledger.counted, now):
+                self.drifted.add(identity)
+        return moves
+
+
+def _changes(known: Collection[Place], before: Counted, now: Counted) -> dict[Place, Change]:
+    """What has to stand at the places where a row is known to be, and where it belongs.
+
+    A row that is gone, or was deleted and begins anew with small versions, replaces whatever there is.
+    """
+    force = now.version == 0 or now.version < before.version
+    changes = {place: Change(place[1], None, now.version, force) for place in known}
+    for list_name, entry in now.entries.items():
+        changes[list_name, entry.key] = Change(entry.key, entry, now.version, force)
+    return changes
+
+
+def _note(identity: str, move: _Move) -> bool:
+    """Writes the ledger; whether nobody was faster."""
+    if move.ledger.counted == move.now:
+        return True
+    row = ledger_row(identity, move.now, move.ledger.version + 1)
+    try:
+        dynamo.put_from(settings().tallies_table, row, move.ledger.version)
+    except (ConditionFailed, Unavailable):
+        return False
+    return True
 
 
 def _places(counted: Counted) -> set[Place]:
-    return {(list_name, entry.key) for list_name, entry in counted.items()}
+    return {(list_name, entry.key) for list_name, entry in counted.entries.items()}
 
 
-def _unread(nodes: Mapping[str, Node | None], key: Key) -> str | None:
-    """The first node on the way to the key that has not been read; None when the leaf has."""
-    try:
-        tree.descend(nodes, key)
-    except MissingNode as missing:
-        return missing.name
-    return None
+def _same(one: Counted, other: Counted) -> bool:
+    """Whether both count as the same, in whatever version of the row."""
+    return _without_versions(one) == _without_versions(other)
 
 
-def _new_name() -> str:
-    return uuid4().hex[:12]
+def _without_versions(counted: Counted) -> dict[str, Entry]:
+    return {list_name: entry._replace(version=0) for list_name, entry in counted.entries.items()}

@@ -1,62 +1,99 @@
-"""The rows of the tallies table: nodes of the trees, and ledger rows.
+"""The rows of the tallies table: nodes of the trees, and ledgers.
 
-A node (`list`, `node`) has a `version` and its content, zlib-compressed JSON. A ledger row
-(`ledger#<kind>#<id>`, `ledger`) has a `version` and says which lists one submission or session is
-counted in now, and as what.
+A node (`list`, `node`) has a `version`, `columns` and `ids`. Columns are JSON, zlib-compressed, with one
+list for each thing that entries or children have, as equal things beside each other take least room. The
+ids (of a leaf's rows 16 bytes, of a branch's children 6) stand apart as bytes, for they don't compress.
+
+A ledger (`ledger#<id>`, `ledger`) has a `version` and says which lists one row is counted in now and as
+what, and which version of the row that was (`of`).
 """
 
 import json
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import UUID, uuid4
 
-from teaching import dynamo
-from teaching.dynamo import Item, Key
+from teaching import clock, dynamo
+from teaching.dynamo import Item
 from teaching.settings import settings
 from teaching.tally import tree
-from teaching.tally.pages import NodeName
 from teaching.tally.tree import Branch, Child, Entry, Leaf, Node, Sum
 
 LEDGER = "ledger"
+NAME_BYTES = 6
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+NodeName = tuple[str, str]
+"""(list, node)"""
 
 
-Counted = Mapping[str, Entry]
-"""What something counts as: its entry in each of the lists that hold it."""
+class Counted(NamedTuple):
+    """What a row counts as: its entry in each of the lists that hold it."""
+
+    version: int
+    """Of the row."""
+    entries: Mapping[str, Entry]
 
 
-class Listed(NamedTuple):
-    """What an index says of one row of a list; the score is None where it does not count or is not known."""
-
-    key: tree.Key
-    label: str
-    score: Decimal | None
+NOTHING = Counted(0, {})
 
 
 class Ledger(NamedTuple):
     version: int
+    """Of the ledger; 0 where there is none."""
     counted: Counted
 
 
-def read_nodes(names: Collection[NodeName], *, consistent: bool = False) -> dict[NodeName, Node]:
+class Stored(NamedTuple):
+    """A node as it was read; None where what is stored cannot be read."""
+
+    node: Node | None
+    version: int
+
+
+def new_name() -> str:
+    """A node's name; no two of a list are ever the same."""
+    return uuid4().hex[: 2 * NAME_BYTES]
+
+
+def read_nodes(names: Collection[NodeName], *, consistent: bool) -> dict[NodeName, Stored]:
     """One round trip; what is not there is left out."""
-    return {name: node for name, (node, _) in read_versions(names, consistent=consistent).items()}
-
-
-def read_versions(names: Collection[NodeName], *, consistent: bool) -> dict[NodeName, tuple[Node, int]]:
     table = settings().tallies_table
-    found = dynamo.batch_get({table: [_key(*name) for name in names]}, consistent=consistent)[table]
-    return {(row["list"], row["node"]): (_decoded(row["content"]), row["version"]) for row in found}
+    keys = [{"list": list_name, "node": name} for list_name, name in names]
+    found = dynamo.batch_get({table: keys}, consistent=consistent)[table]
+    return {(row["list"], row["node"]): Stored(_node(row), row["version"]) for row in found}
 
 
-def read_ledgers(ids: Sequence[str], *, consistent: bool = True) -> dict[str, Ledger]:
-    """The ledgers of all the ids (`<kind>#<id>`); one that was never counted has version 0."""
+def node_row(name: NodeName, node: Node, version: int) -> Item:
+    """The table's row of a node."""
+    columns, ids = _branch_columns(node) if isinstance(node, Branch) else _leaf_columns(node)
+    key = {"list": name[0], "node": name[1]}
+    return {**key, "version": version, "columns": _packed(columns), "ids": ids}
+
+
+def rows_of(list_name: str, entries: Sequence[Entry], *, fill: float = 1) -> Iterator[Item]:
+    """Every row of a list that holds these entries, in order; its nodes filled to a part of their size."""
+    for name, node in tree.build(entries, new_name, fill=fill).items():
+        yield node_row((list_name, name), node, 1)
+
+
+def read_ledgers(ids: Collection[str]) -> dict[str, Ledger]:
+    """The ledgers of all the ids, read consistently; one that was never counted has version 0."""
     table = settings().tallies_table
-    keys = [_key(f"{LEDGER}#{identity}", LEDGER) for identity in ids]
-    ledgers = dict.fromkeys(ids, Ledger(0, {}))
-    for row in dynamo.batch_get({table: keys}, consistent=consistent)[table]:
+    keys = [ledger_key(identity) for identity in ids]
+    ledgers = dict.fromkeys(ids, Ledger(0, NOTHING))
+    for row in dynamo.batch_get({table: keys}, consistent=True)[table]:
         ledgers[ledger_id(row)] = Ledger(row["version"], ledger_counted(row))
     return ledgers
+
+
+def ledger_key(identity: str) -> dynamo.Key:
+    return {"list": f"{LEDGER}#{identity}", "node": LEDGER}
 
 
 def ledger_id(row: Item) -> str:
@@ -64,70 +101,181 @@ def ledger_id(row: Item) -> str:
 
 
 def ledger_counted(row: Item) -> Counted:
-    counted = _unpacked(row["counted"])
-    return {list_name: _entry(entry) for list_name, entry in counted.items()}
+    """What a ledger says; one that cannot be read says nothing, until its row is counted again."""
+    try:
+        entries = {
+            list_name: Entry(time, identity, label, Decimal(score), tuple(tags), row["of"])
+            for list_name, time, identity, label, score, tags in _unpacked(row["counted"])
+        }
+    except (ArithmeticError, KeyError, TypeError, ValueError, zlib.error):
+        return NOTHING
+    return Counted(row["of"], entries)
 
 
-def ledger_write(identity: str, ledger: Ledger) -> dict[str, Any]:
-    """Part of a transaction: what is counted now, if the ledger is still of this version."""
-    counted = {list_name: _plain(entry) for list_name, entry in ledger.counted.items()}
-    key = _key(f"{LEDGER}#{identity}", LEDGER)
-    return dynamo.versioned_put(settings().tallies_table, key, ledger.version, {"counted": _packed(counted)})
-
-
-def node_write(name: NodeName, node: Node | None, version: int) -> dict[str, Any] | None:
-    """Part of a transaction: the node as it is now (None: gone), if it is still of this version."""
-    table, key = settings().tallies_table, _key(*name)
-    if node is not None:
-        return dynamo.versioned_put(table, key, version, {"content": _encoded(node)})
-    if not version:
-        return None
-    condition, values = "version = :version", {":version": version}
-    return {"Delete": dynamo.delete_arguments(table, key, condition=condition, values=values)}
-
-
-def _key(list_name: str, node: str) -> Key:
-    return {"list": list_name, "node": node}
-
-
-def _encoded(node: Node) -> bytes:
-    plain: dict[str, Any]
-    if isinstance(node, Branch):
-        children = [[*low, name, dict(below.counts), str(below.scores)] for low, name, below in node.children]
-        plain = {"children": children}
-    else:
-        plain = {"entries": [_plain(entry) for entry in node.entries]}
-    return _packed(plain)
+def ledger_row(identity: str, counted: Counted, version: int = 1) -> Item:
+    """The table's row of a ledger."""
+    plain = [
+        [list_name, entry.time, entry.id, entry.label, str(entry.score), entry.tags]
+        for list_name, entry in counted.entries.items()
+    ]
+    return {**ledger_key(identity), "version": version, "of": counted.version, "counted": _packed(plain)}
 
 
 def _packed(plain: object) -> bytes:
     return zlib.compress(json.dumps(plain, separators=(",", ":")).encode())
 
 
-def _unpacked(content: bytes) -> Any:
-    """What cannot be read counts as empty until the recompute has mended it."""
+def _unpacked(packed: bytes) -> Any:
+    return json.loads(zlib.decompress(packed))
+
+
+def _leaf_columns(leaf: Leaf) -> tuple[dict[str, Any], bytes]:
+    entries = leaf.entries
+    ids = [_id_bytes(entry.id) for entry in entries]
+    columns: dict[str, Any] = {
+        "times": _times_column([entry.time for entry in entries]),
+        "labels": _texts_column([entry.label for entry in entries]),
+        "scores": _scores_column([entry.score for entry in entries]),
+        "versions": [entry.version for entry in entries],
+    }
+    if any(entry.tags for entry in entries):
+        columns["tags"] = [_texts_column(list(column)) for column in _tag_columns(entries)]
+    if None in ids:
+        return columns | {"ids": [entry.id for entry in entries]}, b""
+    return columns, b"".join(identity for identity in ids if identity)
+
+
+def _tag_columns(entries: Sequence[Entry]) -> Iterator[tuple[str, ...]]:
+    """The first tags of all entries, the second, …; every entry of a list has as many."""
+    return zip(*(entry.tags for entry in entries), strict=True)
+
+
+def _branch_columns(branch: Branch) -> tuple[dict[str, Any], bytes]:
+    children = branch.children
+    labels = sorted({label for child in children for label in child.sum.counts})
+    columns = {
+        "first": children[0].low,
+        "times": _times_column([child.low[0] for child in children[1:]]),
+        "ids": [child.low[1] for child in children[1:]],
+        "versions": [child.version for child in children],
+        "labels": labels,
+        "counts": [[child.sum.counts.get(label, 0) for child in children] for label in labels],
+        "scores": _scores_column([child.sum.scores for child in children]),
+    }
+    return columns, b"".join(bytes.fromhex(child.node) for child in children)
+
+
+def _node(row: Item) -> Node | None:
+    """The node in a row; None where it cannot be read."""
     try:
-        return json.loads(zlib.decompress(content))
-    except (zlib.error, ValueError):
-        return {}
+        columns = _unpacked(row["columns"])
+        return _branch(columns, row["ids"]) if "first" in columns else _leaf(columns, row["ids"])
+    except (ArithmeticError, IndexError, KeyError, TypeError, ValueError, zlib.error):
+        return None
 
 
-def _decoded(content: bytes) -> Node:
-    plain = _unpacked(content)
-    if "children" in plain:
-        return Branch(
-            tuple(
-                Child((time, identity), name, Sum(counts, Decimal(scores)))
-                for time, identity, name, counts, scores in plain["children"]
-            )
+def _leaf(columns: Mapping[str, Any], packed_ids: bytes) -> Leaf:
+    times = _times(columns["times"])
+    ids = columns["ids"] if "ids" in columns else _ids(packed_ids)
+    tags = zip(*map(_texts, columns["tags"]), strict=True) if "tags" in columns else [()] * len(times)
+    columns_of_entries = zip(
+        times,
+        ids,
+        _texts(columns["labels"]),
+        _scores(columns["scores"], len(times)),
+        tags,
+        columns["versions"],
+        strict=True,
+    )
+    return Leaf(tuple(Entry(*fields) for fields in columns_of_entries))
+
+
+def _branch(columns: Mapping[str, Any], packed_names: bytes) -> Branch:
+    length = len(columns["versions"])
+    hexed = packed_names.hex()
+    digits = 2 * NAME_BYTES
+    names = [hexed[start : start + digits] for start in range(0, len(hexed), digits)]
+    first_time, first_id = columns["first"]
+    lows = zip([first_time, *_times(columns["times"])], [first_id, *columns["ids"]], strict=True)
+    scores = _scores(columns["scores"], length)
+    counts = columns["counts"]
+    sums = [
+        Sum(
+            {label: of[at] for label, of in zip(columns["labels"], counts, strict=True) if of[at]},
+            scores[at],
         )
-    return Leaf(tuple(map(_entry, plain.get("entries", ()))))
+        for at in range(length)
+    ]
+    children = zip(lows, names, columns["versions"], sums, strict=True)
+    return Branch(tuple(Child(*fields) for fields in children))
 
 
-def _plain(entry: Entry) -> list[str]:
-    return [entry.time, entry.id, entry.label, str(entry.score), *entry.tags]
+def _id_bytes(identity: str) -> bytes | None:
+    """A UUID's 16 bytes; None for any other text."""
+    try:
+        known = UUID(identity)
+    except ValueError:
+        return None
+    return known.bytes if str(known) == identity else None
 
 
-def _entry(plain: Sequence[str]) -> Entry:
-    time, identity, label, score, *tags = plain
-    return Entry(time, identity, label, Decimal(score), tuple(tags))
+def _ids(packed: bytes) -> list[str]:
+    if len(packed) % 16:
+        raise ValueError("ids that were cut")
+    return [str(UUID(bytes=packed[start : start + 16])) for start in range(0, len(packed), 16)]
+
+
+def _times_column(times: Sequence[str]) -> list[Any]:
+    """Times in order as milliseconds, each after the one before it; as texts where one is no such time."""
+    moments = [_milliseconds(time) for time in times]
+    if any(moment is None for moment in moments):
+        return list(times)
+    known = [moment for moment in moments if moment is not None]
+    return [moment - before for before, moment in zip([0, *known], known, strict=False)]
+
+
+def _times(column: Sequence[Any]) -> list[str]:
+    times: list[str] = []
+    moment = 0
+    for step in column:
+        if isinstance(step, str):
+            times.append(step)
+        else:
+            moment += step
+            times.append(clock.utc_text(_EPOCH + moment * _MILLISECOND))
+    return times
+
+
+def _milliseconds(time: str) -> int | None:
+    """Since 1970; None for a text that is not exactly how times are written."""
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError:
+        return None
+    if moment.tzinfo is None or clock.utc_text(moment) != time:
+        return None
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def _texts_column(texts: Sequence[str]) -> list[Any]:
+    """The different texts, and which of them each one is."""
+    different = list(dict.fromkeys(texts))
+    number = {text: at for at, text in enumerate(different)}
+    return [different, [number[text] for text in texts]]
+
+
+def _texts(column: Sequence[Any]) -> list[str]:
+    different, which = column
+    return [different[at] for at in which]
+
+
+def _scores_column(scores: Sequence[Decimal]) -> str:
+    return ",".join(str(score) if score else "" for score in scores)
+
+
+def _scores(column: str, length: int) -> list[Decimal]:
+    if not length:
+        return []
+    return [Decimal(text or 0) for text in column.split(",")]
+
+

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from teaching.tally.tree import EMPTY, ROOT, Branch, Entry, Key, MissingNode, Node, Wanted
+from teaching.tally.nodes import NodeName
+from teaching.tally.tree import EMPTY, HIGHEST, LOWEST, ROOT, Branch, Entry, Key, Node, Wanted
 
-NodeName = tuple[str, str]
-"""(list, node)"""
 
-LOWEST: Key = ("", "")
-HIGHEST: Key = ("\U0010ffff", "")
+class MissingNode(Exception):
+    """A branch names a node that is not there: it was read while it changed, or is damaged."""
 
 
 class _Segment(NamedTuple):
@@ -77,7 +76,7 @@ def window(
         for segment in needed:
             segments.remove(segment)
             if segment.name not in nodes:
-                raise MissingNode(segment.name[1])
+                raise MissingNode(*segment.name)
             _open(nodes[segment.name], segment, wanted, segments, opened)
     opened.sort(key=lambda entry: entry.key, reverse=True)
     before = sum(

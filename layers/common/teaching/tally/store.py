@@ -1,14 +1,26 @@
 """Reading the count trees: what lists and statistics ask of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
-from typing import NamedTuple
-
 from teaching.errors import Unavailable
 from teaching.tally import tree
-from teaching.tally.nodes import read_nodes
-from teaching.tally.pages import HIGHEST, LOWEST, Window, window
-from teaching.tally.tree import EMPTY, ROOT, Branch, Entry, Key, Leaf, MissingNode, Sum, Wanted
+from teaching.tally.nodes import NodeName
+from teaching.tally.nodes import read_nodes as read_stored
+from teaching.tally.pages import MissingNode, Window, window
+from teaching.tally.tree import EMPTY, ROOT, Entry, Leaf, Node, Sum, Wanted
+
+
+def read_nodes(names: Collection[NodeName], *, consistent: bool = False) -> dict[NodeName, Node]:
+    """Nodes by their names, in one round trip; what is not there is left out.
+
+    Raises `MissingNode` for what cannot be read.
+    """
+    found = {}
+    for name, stored in read_stored(names, consistent=consistent).items():
+        if stored.node is None:
+            raise MissingNode(*name)
+        found[name] = stored.node
+    return found
 
 
 def totals(list_name: str) -> Sum:
@@ -45,30 +57,3 @@ def entries(lists: Sequence[str]) -> dict[str, list[Entry]]:
             else:
                 wanted += [(name, child.node) for child in node.children]
     return found
-
-
-class Stretch(NamedTuple):
-    """One leaf of a list, and the keys that belong there: from `low` up to and without `high`."""
-
-    low: Key
-    high: Key
-    entries: tuple[Entry, ...]
-    agrees: bool
-    """Whether the sums in the branches above are those of what is below them."""
-
-
-def stretches(list_name: str, below: Key = HIGHEST) -> Iterator[Stretch]:
-    """A list leaf by leaf, downwards, where it begins below a key; a lost node counts as an empty leaf."""
-    waiting: list[tuple[Key, Key, str, Sum | None, bool]] = [(LOWEST, HIGHEST, ROOT, None, True)]
-    while waiting:
-        low, high, name, expected, agrees = waiting.pop()
-        if low >= below:
-            continue
-        node = read_nodes([(list_name, name)], consistent=True).get((list_name, name), EMPTY)
-        agrees &= expected in (None, tree.total(node))
-        if isinstance(node, Branch):
-            lows = [low, *(child.low for child in node.children[1:])]
-            for child, begin, end in zip(node.children, lows, [*lows[1:], high], strict=True):
-                waiting.append((begin, end, child.node, child.sum, agrees))
-        else:
-            yield Stretch(low, high, node.entries, agrees)

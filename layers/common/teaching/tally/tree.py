@@ -1,41 +1,53 @@
-"""One list as a counted B+ tree: pure, in memory, over nodes that somebody else loads and stores.
+"""One list as a counted B+ tree: its nodes and what may be done with them, pure and in memory.
 
-The idea: a list (all submissions, those of one asesor, …) is a sorted set of small entries. Leaves
-hold the entries, branches hold for each child where it begins and the sum of what is below it: rows
-by status, and the scores of the graded ones. So the root alone gives every total and average, and
-one node of each level leads to the row at any offset: with nodes two thirds full, three levels reach a
-million rows, wherever in time they bunch.
+A list is a set of small entries in the order of their keys. *Leaves* hold the entries; *branches* hold,
+for each child, where it begins, which version of it they speak of, and the sum of what is below it::
 
-Nodes are immutable. `insert` and `remove` are set operations, so repeating one changes nothing. A
-node that overflows is split: evenly in the middle, but at the end where rows are appended in order,
-so that an ever-growing list has full leaves. An emptied node goes away; nothing is ever rebalanced.
+                      root   [ from the start: 5,310 rows | from March: 4,870 rows ]
+                             /                                     \\
+        branch [ 60 rows | 71 rows | … ]                 branch [ 48 rows | … ]
+                /            \\                                  |
+    leaf [ a b c … ]   leaf [ f g h … ]                   leaf [ x y z … ]
+
+So the root alone gives every total, and one node of each level leads to the row at any offset.
+
+All leaves are equally deep. A node that has grown over its size is cut in two or more; one that has
+become thin is merged with its neighbour. Even when every node is but half full, as the worst order of
+insertion leaves them, three levels hold 48 * 110 * 240 = 1.27 million rows.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, MutableMapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 ROOT = "root"
-LEAF_MOST = 192
-BRANCH_MOST = 160
-"""Chosen so that a full node is read with one unit (8 KB) or less, and"""
-ROOT_MOST = 80
-"""children or entries of a root with half a unit: every request reads one."""
+LEAF_MOST = 96
+"""Entries: some 2 KB, for a leaf is what every change writes."""
+BRANCH_MOST = 220
+ROOT_MOST = 240
+"""Children of a root: 4 KB, half a read unit, for every request reads one."""
 
 Key = tuple[str, str]
-"""(sort text, id): the total order of a list. The sort text is a time."""
+"""(time, id): the total order of a list."""
+
+LOWEST: Key = ("", "")
+HIGHEST: Key = ("\U0010ffff", "")
 
 
 class Entry(NamedTuple):
+    """One row of a list."""
+
     time: str
     id: str
     label: str
-    """What it is counted as: a status, in some lists with more that they are filtered by."""
+    """What it is counted as."""
     score: Decimal = Decimal(0)
-    """What counts towards the average: the score of a graded submission, else 0."""
+    """What it adds to the sum of its list."""
     tags: tuple[str, ...] = ()
     """What a short list that is read whole is filtered by."""
+    version: int = 0
+    """Of the row that it speaks of: an older one does not replace a newer one."""
 
     @property
     def key(self) -> Key:
@@ -43,7 +55,7 @@ class Entry(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """What is below a node."""
+    """What is below a node: entries by label, and their scores added up."""
 
     counts: Mapping[str, int]
     scores: Decimal
@@ -62,8 +74,11 @@ class Leaf(NamedTuple):
 
 
 class Child(NamedTuple):
+    """What a branch knows of a node below it; of the first one, `low` does not count."""
+
     low: Key
     node: str
+    version: int
     sum: Sum
 
 
@@ -72,18 +87,19 @@ class Branch(NamedTuple):
 
 
 Node = Leaf | Branch
-Nodes = MutableMapping[str, Node | None]
-"""Nodes by their name; None marks one that was removed."""
 
 EMPTY = Leaf(())
 
 
-class MissingNode(Exception):
-    """A branch names a node that is not there: it was read while it changed, or is damaged."""
+class Change(NamedTuple):
+    """What shall stand at a key: the entry, or nothing."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    key: Key
+    entry: Entry | None
+    version: int
+    """Of the row that asks for it."""
+    force: bool = False
+    """Also where an entry of a newer version stands: the row was deleted and begins anew."""
 
 
 def total(node: Node) -> Sum:
@@ -102,81 +118,125 @@ def total(node: Node) -> Sum:
     return Sum(counts, scores)
 
 
-def child_at(branch: Branch, key: Key) -> int:
-    """Which child holds the key; the first child reaches down without end."""
-    return max(0, bisect_right(branch.children, key, key=lambda child: child.low) - 1)
+def size(node: Node) -> int:
+    """Entries of a leaf, children of a branch."""
+    return len(node.entries) if isinstance(node, Leaf) else len(node.children)
 
 
-def insert(nodes: Nodes, entry: Entry, new_name: Callable[[], str]) -> None:
-    """Raises `MissingNode`."""
-    path, leaf = descend(nodes, entry.key)
-    at = bisect_left(leaf.entries, entry.key)
-    known = at < len(leaf.entries) and leaf.entries[at].key == entry.key
-    entries = (*leaf.entries[:at], entry, *leaf.entries[at + known :])
-    if entries != leaf.entries:
-        last = entries[-1] is entry and all(step.at == len(step.branch.children) - 1 for step in path)
-        _put_back(nodes, path, Leaf(entries), new_name, last)
+def most(node: Node, name: str) -> int:
+    """The size beyond which a node of this name is to be cut."""
+    if isinstance(node, Leaf):
+        return LEAF_MOST
+    return ROOT_MOST if name == ROOT else BRANCH_MOST
 
 
-def remove(nodes: Nodes, key: Key, new_name: Callable[[], str]) -> None:
-    """Raises `MissingNode`."""
-    path, leaf = descend(nodes, key)
-    at = bisect_left(leaf.entries, key)
-    if at < len(leaf.entries) and leaf.entries[at].key == key:
-        _put_back(nodes, path, Leaf((*leaf.entries[:at], *leaf.entries[at + 1 :])), new_name, False)
+def child_at(branch: Branch, key: Key) -> Child:
+    """The child that holds the key; the first one reaches down without end."""
+    at = bisect_right(branch.children, key, key=lambda child: child.low)
+    return branch.children[max(0, at - 1)]
 
 
-def resum(nodes: Nodes, key: Key, new_name: Callable[[], str]) -> None:
-    """Brings the sums on the way to the key's leaf in line with that leaf. Raises `MissingNode`."""
-    path, leaf = descend(nodes, key)
-    _put_back(nodes, path, leaf, new_name, False)
+def change_leaf(leaf: Leaf, changes: Iterable[Change]) -> Leaf:
+    """The leaf with the changes made; making them again changes nothing."""
+    entries = {entry.key: entry for entry in leaf.entries}
+    for change in changes:
+        present = entries.get(change.key)
+        if present and present.version > change.version and not change.force:
+            continue
+        if change.entry:
+            entries[change.key] = change.entry
+        elif present:
+            del entries[change.key]
+    return Leaf(tuple(entries[key] for key in sorted(entries)))
 
 
-class Step(NamedTuple):
-    """One branch on the way to a leaf, and which of its children the way takes."""
-
-    branch: Branch
-    at: int
-
-
-def descend(nodes: Mapping[str, Node | None], key: Key) -> tuple[list[Step], Leaf]:
-    """The way to the leaf that is the key's place. Raises `MissingNode`."""
-    path: list[Step] = []
-    node: Node | None = nodes.get(ROOT) or EMPTY
-    while isinstance(node, Branch):
-        path.append(Step(node, child_at(node, key)))
-        name = node.children[path[-1].at].node
-        node = nodes.get(name)
-        if node is None:
-            raise MissingNode(name)
-    return path, node or EMPTY
-
-
-def _put_back(nodes: Nodes, path: list[Step], node: Node, new_name: Callable[[], str], last: bool) -> None:
-    """Stores the changed leaf and, up to the root, the branches whose sums change with it."""
-    for branch, at in reversed(path):
-        child = branch.children[at]
-        nodes[child.node] = None
-        pieces = _pieces(node, last, LEAF_MOST if isinstance(node, Leaf) else BRANCH_MOST)
-        names = [child.node, *(new_name() for _ in pieces[1:])]
-        node = Branch(
-            (*branch.children[:at], *_shelve(nodes, child.low, names, pieces), *branch.children[at + 1 :])
+def note_children(branch: Branch, news: Mapping[str, Child]) -> Branch:
+    """The branch with what is known of its children by now; what is older than it knows changes nothing."""
+    return Branch(
+        tuple(
+            child._replace(version=new.version, sum=new.sum)
+            if (new := news.get(child.node)) and new.version > child.version
+            else child
+            for child in branch.children
         )
-    pieces = _pieces(node, last, ROOT_MOST)
-    if len(pieces) > 1:
-        nodes[ROOT] = Branch(_shelve(nodes, ("", ""), [new_name() for _ in pieces], pieces))
-    else:
-        nodes[ROOT] = pieces[0] if pieces else EMPTY
+    )
 
 
-def _shelve(nodes: Nodes, low: Key, names: list[str], pieces: list[Node]) -> tuple[Child, ...]:
-    """Stores the pieces, the first of which begins at `low`, and says how a branch names them."""
-    children: list[Child] = []
-    for name, piece in zip(names, pieces, strict=False):
-        nodes[name] = piece
-        begins = _between(pieces[len(children) - 1], piece) if children else low
-        children.append(Child(begins, name, total(piece)))
-    return tuple(children)
+def replace_children(branch: Branch, gone: Sequence[str], new: Sequence[Child]) -> Branch:
+    """The branch with some neighbouring children replaced by others."""
+    at = next(at for at, child in enumerate(branch.children) if child.node == gone[0])
+    return Branch((*branch.children[:at], *new, *branch.children[at + len(gone) :]))
+
+
+def cut(node: Node) -> list[Node]:
+    """The node in as few pieces of equal size as are not over it."""
+    length = size(node)
+    largest = LEAF_MOST if isinstance(node, Leaf) else BRANCH_MOST
+    pieces = -(-length // largest) or 1
+    ends = [length * piece // pieces for piece in range(pieces + 1)]
+    return [_part(node, start, end) for start, end in zip(ends, ends[1:], strict=False)]
+
+
+def cut_at_end(node: Node) -> list[Node]:
+    """The node in pieces of full size, the rest last: for a list that grows at its end."""
+    return _cut_filled(node, LEAF_MOST if isinstance(node, Leaf) else BRANCH_MOST)
+
+
+def _part(node: Node, start: int, end: int) -> Node:
+    if isinstance(node, Leaf):
+        return Leaf(node.entries[start:end])
+    return Branch(node.children[start:end])
+
+
+def merged(left: Node, right: Node) -> Node:
+    """Two neighbours of one level as one."""
+    if isinstance(left, Leaf) and isinstance(right, Leaf):
+        return Leaf((*left.entries, *right.entries))
+    assert isinstance(left, Branch)
+    assert isinstance(right, Branch)
+    return Branch((*left.children, *right.children))
+
+
+def build(
+    entries: Sequence[Entry], new_name: Callable[[], str], *, fill: float = 1
+) -> dict[str, Node]:
+    """A whole tree of entries in order, by the names of its nodes, each filled to a part of its size."""
+    nodes: dict[str, Node] = {}
+    top: Node = Leaf(tuple(entries))
+    level = build_leaves(entries, fill) if size(top) > LEAF_MOST else [top]
+    while len(level) > 1:
+        top = Branch(tuple(name_pieces(LOWEST, level, nodes, new_name)))
+        level = [top] if size(top) <= ROOT_MOST else _cut_filled(top, max(2, int(BRANCH_MOST * fill)))
+    nodes[ROOT] = level[0]
+    return nodes
+
+
+def build_leaves(entries: Sequence[Entry], fill: float = 1) -> list[Node]:
+    """Entries in order as leaves, each filled to a part of its size; an empty one where there are none."""
+    return _cut_filled(Leaf(tuple(entries)), max(1, int(LEAF_MOST * fill)))
+
+
+def build_children(
+    entries: Sequence[Entry], low: Key, height: int, nodes: dict[str, Node], new_name: Callable[[], str]
+) -> list[Child]:
+    """Entries in order as children of a branch, so many levels above the leaves; their nodes join `nodes`."""
+    children = name_pieces(low, build_leaves(entries, 0.7), nodes, new_name)
+    for _ in range(height):
+        level = _cut_filled(Branch(tuple(children)), BRANCH_MOST * 7 // 10)
+        children = name_pieces(low, level, nodes, new_name)
+    return children
+
+
+def name_pieces(
+    low: Key, pieces: Sequence[Node], nodes: dict[str, Node], new_name: Callable[[], str]
+) -> list[Child]:
+    """New nodes (of version 1), the first of which begins at `low`, as their branch names them."""
+    names = [new_name() for _ in pieces]
+    nodes |= zip(names, pieces, strict=True)
+    lows = [low, *(_between(left, right) for left, right in zip(pieces, pieces[1:], strict=False))]
+    return [
+        Child(begins, name, 1, total(piece)) for begins, name, piece in zip(lows, names, pieces, strict=True)
+    ]
 
 
 def _between(left: Node, right: Node) -> Key:
@@ -188,10 +248,5 @@ def _between(left: Node, right: Node) -> Key:
     return right.children[0].low
 
 
-def _pieces(node: Node, last: bool, most: int) -> list[Node]:
-    """The node, in two where it overflows, none where it is empty; the last of a list leaves a full one."""
-    length = len(node.entries) if isinstance(node, Leaf) else len(node.children)
-    cut = length if length <= most else most if last else length // 2
-    if isinstance(node, Leaf):
-        return [Leaf(part) for part in (node.entries[:cut], node.entries[cut:]) if part]
-    return [Branch(part) for part in (node.children[:cut], node.children[cut:]) if part]
+def _cut_filled(node: Node, largest: int) -> list[Node]:
+    return [_part(node, start, start + largest) for start in range(0, max(1, size(node)), largest)]

@@ -1,0 +1,91 @@
+"""Rows of the table and back, and what they weigh."""
+
+from decimal import Decimal
+from random import Random
+from uuid import UUID
+
+import pytest
+
+from teaching import dynamo
+from teaching.settings import settings
+from teaching.tally import nodes, tree
+from teaching.tally.nodes import NOTHING, Counted, Stored
+from teaching.tally.tree import LEAF_MOST, ROOT, Branch, Entry, Leaf
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+def entries(number: int, *, tags: tuple[str, ...] = ()) -> list[Entry]:
+    random = Random(number)
+    made = [
+        Entry(
+            f"2026-0{random.randrange(1, 10)}-1{random.randrange(10)}T0{random.randrange(10)}:30:00.{at:03}Z",
+            str(UUID(int=random.getrandbits(128), version=4)),
+            random.choice(["submitted", "graded", "in_progress"]),
+            Decimal(random.choice(["0", "90", "85.25"])),
+            tags,
+            random.randrange(1, 9),
+        )
+        for at in range(number)
+    ]
+    return sorted(made, key=lambda entry: entry.key)
+
+
+def stored(list_name: str, node: tree.Node) -> Stored:
+    dynamo.put(settings().tallies_table, nodes.node_row((list_name, "node"), node, 7))
+    return nodes.read_nodes([(list_name, "node")], consistent=True)[list_name, "node"]
+
+
+def test_a_leaf_comes_back_as_it_was() -> None:
+    for of in ([], entries(1), entries(LEAF_MOST), entries(50, tags=("a", "b", ""))):
+        assert stored("list", Leaf(tuple(of))) == (Leaf(tuple(of)), 7)
+
+
+def test_texts_that_are_no_uuids_or_times_come_back_too() -> None:
+    odd = (Entry("0001", "a", "x"), Entry("2026-03-01T10:00:00Z", "b", "x"), Entry("9", "ä,#", "y"))
+    assert stored("list", Leaf(odd)) == (Leaf(odd), 7)
+    far = (Entry("0001-01-01T00:00:00.000Z", "a", "x"), Entry("9999-12-31T23:59:59.999Z", "b", "x"))
+    assert stored("list", Leaf(far)) == (Leaf(far), 7)
+
+
+def test_a_branch_comes_back_as_it_was() -> None:
+    built = tree.build(entries(999), nodes.new_name)
+    root = built[ROOT]
+    assert isinstance(root, Branch)
+    assert stored("list", root) == (root, 7)
+
+
+@pytest.mark.parametrize("damage", [{"columns": b"rubbish"}, {"columns": None}, {"ids": b"123"}])
+def test_what_cannot_be_read_is_none(damage: dict[str, bytes | None]) -> None:
+    row = nodes.node_row(("list", "node"), Leaf(tuple(entries(5))), 7) | damage
+    dynamo.put(settings().tallies_table, {name: value for name, value in row.items() if value is not None})
+    assert nodes.read_nodes([("list", "node")], consistent=True) == {("list", "node"): (None, 7)}
+
+
+def test_a_full_leaf_costs_three_write_units_and_a_usual_one_two() -> None:
+    def weight(number: int) -> int:
+        row = nodes.node_row((f"submissions#asesor#{UUID(int=1)}", "0" * 12), Leaf(tuple(entries(number))), 9)
+        return sum(len(name) + len(value if isinstance(value, bytes) else str(value)) for name, value in row.items())
+
+    assert weight(LEAF_MOST) <= 3 * 1024
+    assert weight(int(LEAF_MOST * 0.69)) <= 2 * 1024
+
+
+def test_a_ledger_comes_back_as_it_was_and_an_unreadable_one_says_nothing() -> None:
+    (entry,) = entries(1)
+    counted = Counted(entry.version, {"all": entry, "course 1": entry._replace(label="x", tags=("a",))})
+    row = nodes.ledger_row("row#a", counted, 4)
+    dynamo.put(settings().tallies_table, row)
+    assert nodes.read_ledgers(["row#a", "row#b"]) == {"row#a": (4, counted), "row#b": (0, NOTHING)}
+    dynamo.put(settings().tallies_table, row | {"counted": b"rubbish"})
+    assert nodes.read_ledgers(["row#a"]) == {"row#a": (4, NOTHING)}
+
+
+def test_the_rows_of_a_list_are_its_tree() -> None:
+    rows = {row["node"]: row for row in nodes.rows_of("list", entries(500), fill=0.69)}
+    assert len(rows) == 9
+    dynamo.at_once(*[lambda row=row: dynamo.put(settings().tallies_table, row) for row in rows.values()])
+    read = nodes.read_nodes([("list", name) for name in rows], consistent=True)
+    root = read["list", ROOT].node
+    assert isinstance(root, Branch)
+    assert tree.total(root) == tree.total(Leaf(tuple(entries(500))))
