@@ -196,12 +196,12 @@ def test_a_session_waits_for_its_asesor_in_no_list() -> None:
     row = arrived()
     waiting = row | rules.derived(row, None)
     assert waiting["waiting_for"] == ASESOR
-    assert not rules.counted(waiting)
+    assert not rules.counted(waiting).entries
     assert rules.document(waiting) is None
     complete = row | rules.derived(row, BUDI)
     assert complete["waiting_for"] is None
     assert json.loads(complete["asesor"])["name"] == "Budi Santoso"
-    counted = rules.counted(complete)
+    counted = rules.counted(complete).entries
     assert set(counted) == {rules.list_name(None), rules.list_name(ASESOR)}
     assert {entry.key for entry in counted.values()} == {(row["start_time"], SESSION)}
     document = rules.document(complete)

@@ -132,7 +132,7 @@ def test_a_submission_waits_for_what_it_refers_to_in_no_list(
     row |= rules.derived(row, user, quiz, None)
     assert row["waiting_for"] == waiting
     assert row["order_key"] is None
-    assert not rules.counted(row)
+    assert not rules.counted(row).entries
 
 
 def complete(**changes: Any) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def complete(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_submission_is_counted_in_every_list_that_shows_it() -> None:
-    counted = rules.counted(complete())
+    counted = rules.counted(complete()).entries
     shown = {
         Scope(asesor, course, item).list
         for asesor in (None, ASESOR)
@@ -159,23 +159,23 @@ def test_a_submission_is_counted_in_every_list_that_shows_it() -> None:
 @pytest.mark.parametrize("item", [None, ITEM])
 def test_a_list_tells_what_a_filter_wants(asesor: str | None, course: str | None, item: str | None) -> None:
     scope = Scope(asesor, course, item)
-    label = rules.counted(complete())[scope.list].label
+    label = rules.counted(complete()).entries[scope.list].label
     assert scope.wants(None)(label)
     assert scope.wants(Status.SUBMITTED)(label)
     assert not scope.wants(Status.GRADED)(label)
-    elsewhere = rules.counted(complete(course_id=PARTICIPANT)).get(scope.list)
+    elsewhere = rules.counted(complete(course_id=PARTICIPANT)).entries.get(scope.list)
     assert bool(elsewhere and scope.wants(None)(elsewhere.label)) == (course is None)
 
 
 def test_only_a_graded_score_counts_towards_the_average() -> None:
-    assert {entry.score for entry in rules.counted(complete(score=100)).values()} == {0}
-    by_hand = rules.counted(graded(complete(), Decimal("90.5")))
+    assert {entry.score for entry in rules.counted(complete(score=100)).entries.values()} == {0}
+    by_hand = rules.counted(graded(complete(), Decimal("90.5"))).entries
     assert {entry.score for entry in by_hand.values()} == {Decimal("90.5")}
 
 
 def test_without_an_asesor_it_is_in_no_asesors_list() -> None:
     row = arrived()
-    counted = rules.counted(row | rules.derived(row, USER | {"asesor_id": None}, QUIZ, None))
+    counted = rules.counted(row | rules.derived(row, USER | {"asesor_id": None}, QUIZ, None)).entries
     assert counted
     assert all("asesor" not in name for name in counted)
 

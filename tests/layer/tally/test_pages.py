@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teaching.tally import tree
-from teaching.tally.pages import NodeName, window
-from teaching.tally.tree import BRANCH_MOST, LEAF_MOST, ROOT, Branch, Entry, MissingNode, Node
+from teaching.tally.nodes import NodeName
+from teaching.tally.pages import MissingNode, window
+from teaching.tally.tree import BRANCH_MOST, LEAF_MOST, ROOT, Branch, Entry, Node
 
 STATUSES = ("in_progress", "submitted", "graded")
 
@@ -24,11 +25,9 @@ class Shelf:
         self.trips = self.reads = 0
 
     def add(self, name: str, entries: Sequence[Entry]) -> None:
-        nodes: dict[str, Node | None] = {}
         numbers = count()
-        for each in entries:
-            tree.insert(nodes, each, lambda: f"node {next(numbers)}")
-        self.lists[name] = nodes
+        in_order = sorted(entries, key=tree_key)
+        self.lists[name] = {**tree.build(in_order, lambda: f"node {next(numbers)}", fill=0.7)}
 
     def __call__(self, names: Sequence[NodeName]) -> dict[NodeName, Node]:
         self.trips += 1

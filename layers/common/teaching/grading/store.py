@@ -4,6 +4,8 @@ Costs are sequential round trips of requests that succeed at first; every functi
 `Unavailable`.
 """
 
+import json
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -32,9 +34,12 @@ from teaching.settings import settings
 from teaching.tally import store as tally
 from teaching.tally.check import Listed, Source
 from teaching.tally.nodes import Counted
+from teaching.tally.pages import Window
 from teaching.tally.tree import Entry, Key
 
 KIND = "submission"
+RANGE_MOST = 6
+"""As many rows in a range of an index cost about as much as a row read alone, half a unit."""
 
 
 def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
@@ -128,20 +133,24 @@ def _page_at(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
     if contiguous and query.status and window.rows:
         rows = _run(scope, query.status, "#".join(window.rows[0].key), query.per_page)
     else:
-        rows = _rows_of(scope, window.rows)
+        rows = _rows_of(scope, window)
     total = max(window.total, query.offset + len(rows) if rows else 0)
     return Page([rules.row(row) for row in rows], total, query)
 
 
-def _rows_of(scope: Scope, entries: Sequence[Entry]) -> list[Item]:
-    """The rows of the entries, read at once as one range of the index for each status."""
-    wanted = {entry.id for entry in entries}
-    ranges = []
-    for status in Status:
-        keys = ["#".join(entry.key) for entry in entries if entry.label.partition("#")[0] == status]
-        if keys:
-            ranges.append(partial(_range, scope, status, min(keys), max(keys)))
-    runs = dynamo.at_once(*ranges)
+def _rows_of(scope: Scope, window: Window) -> list[Item]:
+    """The rows of a window, read at once: as one range of the index for each status, or each row alone
+    where few of those in the ranges are wanted.
+    """
+    wanted = {entry.id for entry in window.rows}
+    keys: defaultdict[Status, list[str]] = defaultdict(list)
+    for entry in window.rows:
+        keys[Status(entry.label.partition("#")[0])].append("#".join(entry.key))
+    if window.passed > len(wanted) * RANGE_MOST:
+        reads = [partial(_range, scope, status, key, key) for status in keys for key in keys[status]]
+    else:
+        reads = [partial(_range, scope, status, min(keys[status]), max(keys[status])) for status in keys]
+    runs = dynamo.at_once(*reads)
     return sorted((row for run in runs for row in run if row["id"] in wanted), key=_order, reverse=True)
 
 
@@ -265,11 +274,30 @@ def refresh(submission: str) -> None:
     dynamo.refresh(settings().submissions_table, {"id": submission}, _derived)
 
 
-def stale(rows: Sequence[Item]) -> list[str]:
-    """Those of the submissions that seem to carry something old. One round trip."""
-    users = {row["user_id"] for row in rows} | {row["grader_id"] for row in rows if row.get("grader_id")}
-    derived = _deriving(users, {row["item_id"] for row in rows}, consistent=False)
-    return [row["id"] for row in rows if not dynamo.carries(row, derived(row))]
+class Copies:
+    """What submissions should carry of all people and items, to compare listed ones with."""
+
+    def __init__(self) -> None:
+        users = dynamo.scan_all(settings().users_table)
+        self._people = {user["id"]: (people.person_copy(user), user.get("asesor_id")) for user in users}
+        items = dynamo.scan_all(settings().items_table)
+        self._items = {item["id"]: people.item_copy(item) for item in items}
+
+    def stale(self, rows: Sequence[Item]) -> list[str]:
+        """Those of some rows of `by_status` that seem to carry something old."""
+        return [row["id"] for row in rows if not self._is_fresh(row)]
+
+    def _is_fresh(self, row: Item) -> bool:
+        return (
+            (row["user"], row.get("asesor_id")) == self._people.get(json.loads(row["user"])["id"])
+            and row["item"] == self._items.get(json.loads(row["item"])["id"])
+            and row.get("graded_by") in (None, self._grader(row))
+        )
+
+    def _grader(self, row: Item) -> str:
+        grader = json.loads(row["graded_by"])["id"]
+        known = self._people.get(grader)
+        return known[0] if known else people.unknown_person(grader)
 
 
 def _derived(row: Mapping[str, Any]) -> dict[str, Any]:

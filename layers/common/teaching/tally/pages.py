@@ -32,6 +32,8 @@ class Window(NamedTuple):
     rows: list[Entry]
     """Newest first."""
     total: int
+    passed: int = 0
+    """Rows of the lists, wanted or not, between the first and the last of these."""
 
 
 Read = Callable[[Sequence[NodeName]], Mapping[NodeName, Node]]
@@ -53,6 +55,7 @@ def window(
     """
     opened = [entry for entry in extra if wanted(entry.label)]
     segments: list[_Segment] = []
+    unwanted = _Unwanted([], [])
     roots = read([(name, ROOT) for name in lists]) if lists else {}
     for name in lists:
         _open(
@@ -61,6 +64,7 @@ def window(
             wanted,
             segments,
             opened,
+            unwanted,
         )
     rows = len(opened) + sum(segment.rows for segment in segments)
     while True:
@@ -77,27 +81,52 @@ def window(
             segments.remove(segment)
             if segment.name not in nodes:
                 raise MissingNode(*segment.name)
-            _open(nodes[segment.name], segment, wanted, segments, opened)
+            _open(nodes[segment.name], segment, wanted, segments, opened, unwanted)
     opened.sort(key=lambda entry: entry.key, reverse=True)
     before = sum(
         segment.rows for segment, (least, _) in zip(segments, ranks, strict=True) if least < offset + limit
     )
-    return Window(opened[max(0, offset - before) : max(0, offset + limit - before)], rows)
+    page = opened[max(0, offset - before) : max(0, offset + limit - before)]
+    return Window(page, rows, len(page) + unwanted.between(page))
+
+
+class _Unwanted(NamedTuple):
+    """What was seen of a list besides the wanted rows."""
+
+    keys: list[Key]
+    segments: list[tuple[Key, int]]
+    """Where a node begins that holds none of them, and its rows."""
+
+    def between(self, page: Sequence[Entry]) -> int:
+        if not page:
+            return 0
+        low, high = page[-1].key, page[0].key
+        return sum(low < key < high for key in self.keys) + sum(
+            rows for key, rows in self.segments if low < key < high
+        )
 
 
 def _open(
-    node: Node, segment: _Segment, wanted: Wanted, segments: list[_Segment], opened: list[Entry]
+    node: Node,
+    segment: _Segment,
+    wanted: Wanted,
+    segments: list[_Segment],
+    opened: list[Entry],
+    unwanted: _Unwanted,
 ) -> None:
     """Replaces a segment, already taken out, by what its node says."""
     list_name = segment.name[0]
     if not isinstance(node, Branch):
         opened += [entry for entry in node.entries if wanted(entry.label)]
+        unwanted.keys.extend(entry.key for entry in node.entries if not wanted(entry.label))
         return
     lows = [segment.low, *(child.low for child in node.children[1:])]
     highs = [*lows[1:], segment.high]
     for child, low, high in zip(node.children, lows, highs, strict=True):
         if below := child.sum.of(wanted):
             segments.append(_Segment(low, high, below, (list_name, child.node)))
+        else:
+            unwanted.segments.append((low, sum(child.sum.counts.values())))
 
 
 def _ranks(segments: Sequence[_Segment], opened: Sequence[Entry]) -> list[tuple[int, int]]:
