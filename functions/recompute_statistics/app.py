@@ -1,5 +1,9 @@
-"""The schedule: check the count trees against the tables, mend what differs, report it as a metric."""
+"""The schedule: check a part of all that is kept ready, mend what differs, report it as metrics.
 
+The event `{"anew": true}` begins with the first part again.
+"""
+
+import os
 from typing import Any
 
 from aws_lambda_powertools import Metrics
@@ -11,8 +15,13 @@ MILLISECONDS_TO_STOP = 60_000
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    done = recompute(lambda: context.get_remaining_time_in_millis() > MILLISECONDS_TO_STOP)
+    done = recompute(
+        lambda: context.get_remaining_time_in_millis() > MILLISECONDS_TO_STOP,
+        parts=int(os.environ["CHECK_PARTS"]),
+        anew=bool(event.get("anew")),
+    )
     metrics = Metrics()
     metrics.add_metric(name="Drift", unit=MetricUnit.Count, value=done.drifted)
+    metrics.add_metric(name="CheckFailures", unit=MetricUnit.Count, value=done.failed)
     metrics.flush_metrics()
     return done._asdict()

@@ -32,6 +32,7 @@ Other = TypeVar("Other")
 Thing = TypeVar("Thing")
 
 BATCH_GET_LIMIT = 100
+BATCH_WRITE_LIMIT = 25
 TRANSACTION_LIMIT = 100
 AGAIN = 8
 """How often what DynamoDB left unprocessed is asked for again, with growing pauses."""
@@ -295,6 +296,26 @@ def put_arguments(
 
 def delete(table: str, key: Key) -> None:
     call("delete_item", **delete_arguments(table, key))
+
+
+def batch_write(table: str, puts: Sequence[Item], deletes: Sequence[Key]) -> None:
+    """Writes without conditions and in no order, 25 to a request; no key may come twice."""
+    writes: list[dict[str, Any]] = [{"PutRequest": {"Item": to_item(item)}} for item in puts]
+    writes += [{"DeleteRequest": {"Key": to_item(key)}} for key in deletes]
+    at_once(*[_batch_write_of(table, chunk) for chunk in chunked(writes, BATCH_WRITE_LIMIT)])
+
+
+def _batch_write_of(table: str, chunk: list[dict[str, Any]]) -> Callable[[], None]:
+    def write() -> None:
+        request: dict[str, Any] = {table: chunk}
+        for attempt in range(AGAIN):
+            request = call("batch_write_item", RequestItems=request).get("UnprocessedItems") or {}
+            if not request:
+                return
+            pause(attempt)
+        raise Unavailable()
+
+    return write
 
 
 def versioned_put(table: str, key: Key, version: int, content: Item) -> dict[str, Any]:

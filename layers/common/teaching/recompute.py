@@ -11,26 +11,25 @@ and within lists when the time runs out; the next run goes on there.
 """
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from teaching import dynamo
 from teaching.coaching import store as coaching
+from teaching.directory import search
 from teaching.directory import store as directory
 from teaching.dynamo import Item
 from teaching.grading import store as grading
 from teaching.log import logger
 from teaching.settings import settings
-from teaching.tally.apply import apply
 from teaching.tally.check import Source, check_list
-from teaching.tally.nodes import LEDGER, ledger_counted, ledger_id
+from teaching.tally.nodes import LEDGER, ledger_counted
 from teaching.tally.tree import HIGHEST, ROOT, Key
 
 PLACE_NOTED = {"list": "recompute", "node": "place"}
 AT_ONCE = 24
-SOURCES = {source.kind: source for source in (grading.SOURCE, coaching.SOURCE)}
 
 HasTime = Callable[[], bool]
 Waiting = list[tuple[str, Key]]
@@ -113,16 +112,22 @@ class _Run:
         """The index rows of every document against what the documents say, by a checksum for each."""
         if place.part:
             return
-        for kind, identity in directory.search.unlike(directory.documents(), coaching.documents()):
-            self.drifted += 1
-            self._each(_INDEX[kind], [identity], kind)
+        index = {
+            search.USER: directory.index_user,
+            search.ITEM: directory.index_item,
+            search.SESSION: coaching.index_session,
+        }
+        unlike = search.unlike(chain(directory.documents(), coaching.documents()))
+        self.drifted += len(unlike)
+        self._each(lambda document: index[document[0]](document[1], repair=True), unlike, "search")
 
     def _check_roots(self, place: _Place) -> None:
         """Lists that some ledger names and that have no root: their rows are counted again."""
         if place.part:
             return
         table = settings().tallies_table
-        rooted, named = set(), set()
+        rooted: set[str] = set()
+        named: set[str] = set()
         for row in dynamo.scan_all(table):
             if row["node"] == ROOT:
                 rooted.add(row["list"])
@@ -193,7 +198,9 @@ class _Run:
         self.failed += len(checked.applied.failed)
         return checked.below
 
-    def _page(self, table: str, place: _Place, index: str | None = None) -> tuple[list[Item], dynamo.Key | None]:
+    def _page(
+        self, table: str, place: _Place, index: str | None = None
+    ) -> tuple[list[Item], dynamo.Key | None]:
         return dynamo.scan(table, place.start, index=index, part=place.part, parts=self._parts)
 
     def _each(self, do: Callable[[Any], None], things: Iterable[Any], kind: str) -> None:

@@ -1,14 +1,18 @@
-from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import timedelta
+from itertools import count, product
 from typing import Any
 
 import pytest
 
+from benchmarks.meter import metered
 from teaching import dynamo
 from teaching.coaching import store as coaching
 from teaching.directory import search
 from teaching.directory.search import ITEM, MATCHES_MOST, USER, Document, normalised, words_of
-from teaching.errors import InvalidQuery
+from teaching.errors import InvalidQuery, Unavailable
 from teaching.grading import store as grading
 from teaching.grading.rules import SubmissionQuery
 from teaching.http.auth import Caller
@@ -27,6 +31,7 @@ from tests.support import (
     new_id,
     participant,
     person,
+    race,
     session,
     settle,
     submission,
@@ -116,6 +121,10 @@ def test_every_word_is_in_the_name_the_email_or_the_title() -> None:
         "siti salim": of([OTHER_PARTICIPANT], [ESSAY]),
         "rahmawatisiti": set(),
         "i rahmawati": of([PARTICIPANT]),
+        "w q": of([PARTICIPANT], [QUIZ]),
+        "z q": of(things=[QUIZ]) | of([HASAN]),
+        "u g": of([OTHER_PARTICIPANT]) | of(things=[QUIZ]),
+        "@ 7": set(),
         "esai:": of(things=[ESSAY]),
         "budi": set(),
         "nobody": set(),
@@ -163,23 +172,35 @@ def test_sessions_are_found_by_title_and_asesors_name() -> None:
     assert sessions(BY_ADMIN, "klinik budi") == set()
 
 
-def index_many(kind: str, number: int) -> None:
-    def put(number: int) -> None:
-        identity = f"{number:08x}-0000-4000-8000-000000000000"
-        search.index(kind, identity, Document(kind, identity, "zz"))
-
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(put, range(number)))
+@pytest.mark.usefixtures("tables")
+def test_an_admin_is_answered_up_to_2000_people_and_no_more() -> None:
+    """Every search that they hold, also of one letter; an asesor is never told of them."""
+    assert MATCHES_MOST == 2000
+    put_documents(Document(USER, f"{number:032x}", "zz yy", ASESOR) for number in range(MATCHES_MOST))
+    for text in ("zz", "z y", "zz y", "zz yy"):
+        assert found(BY_ADMIN, text) == set()
+    put_documents([Document(USER, "f", "zz yy", ASESOR)])
+    for text in ("zz", "z y", "zz y", "zz yy"):
+        with pytest.raises(InvalidQuery, match="more specific"):
+            found(BY_ADMIN, text)
+        assert found(BY_ASESOR, text) == found(BY_OTHER_ASESOR, text) == set()
 
 
 @pytest.mark.usefixtures("tables")
-@pytest.mark.parametrize("kind", [USER, ITEM])
-def test_a_search_that_finds_too_many_says_so(kind: str) -> None:
-    index_many(kind, MATCHES_MOST)
-    search.submissions("zz", None)
-    index_many(kind, MATCHES_MOST + 1)
+def test_an_admin_is_answered_up_to_2000_items_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MATCHES_MOST", 20)
+    put_documents(Document(ITEM, new_id(), "zz") for _ in range(20))
+    assert found(BY_ADMIN, "zz") == set()
+    put_documents([Document(ITEM, new_id(), "zz")])
     with pytest.raises(InvalidQuery, match="more specific"):
-        search.submissions("zz", None)
+        found(BY_ADMIN, "zz")
+    assert found(BY_ASESOR, "zz") == set()
+
+
+def put_documents(documents: Iterable[Document]) -> None:
+    rows = [row for document in documents for row in search.rows_of(document).values()]
+    for some in dynamo.chunked(rows, 1000):
+        dynamo.batch_write("SearchTable", some, [])
 
 
 def index_rows() -> list[Any]:
@@ -204,28 +225,144 @@ def test_the_index_holds_what_the_document_says_now_and_nothing_else() -> None:
         None,
         document("siti"),
     ):
-        search.index(USER, PARTICIPANT, now)
+        index(now)
         assert index_rows() == sorted(search.rows_of(now) if now else [])
-        search.index(USER, PARTICIPANT, now)
+        index(now)
         assert index_rows() == sorted(search.rows_of(now) if now else [])
+
+
+def index(document: Document | None, **how: bool) -> None:
+    search.index(USER, PARTICIPANT, lambda: document, **how)
+
+
+SITI, AMINAH, GATOT = (
+    Document(USER, PARTICIPANT, text, ASESOR) for text in ("siti rahmawati", "aminah " * 40, "gatot")
+)
 
 
 @pytest.mark.usefixtures("tables")
-def test_what_was_cut_short_is_cleaned_up_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    search.index(USER, PARTICIPANT, Document(USER, PARTICIPANT, "siti rahmawati"))
-    transact = dynamo.transact
+@pytest.mark.parametrize("writes", range(7))
+def test_what_was_cut_short_is_cleaned_up_by_the_next(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it was: before the note, between the rows, before it was settled."""
+    index(SITI)
+    with monkeypatch.context() as patch:
+        fail_after(patch, writes)
+        with suppress(RuntimeError):
+            index(Document(USER, PARTICIPANT, " ".join(f"aminah{number}" for number in range(20))))
+    index(GATOT)
+    assert index_rows() == sorted(search.rows_of(GATOT))
 
-    def once(writes: Any) -> None:
-        transact(writes)
-        monkeypatch.setattr(dynamo, "transact", fail)
 
-    def fail(writes: Any) -> None:
-        raise RuntimeError
+def fail_after(patch: pytest.MonkeyPatch, writes: int) -> None:
+    plain_call, made = dynamo.call, count(1)
 
-    monkeypatch.setattr(dynamo, "transact", once)
-    with pytest.raises(RuntimeError):
-        search.index(USER, PARTICIPANT, Document(USER, PARTICIPANT, "aminah" * 40))
-    monkeypatch.setattr(dynamo, "transact", transact)
-    last = Document(USER, PARTICIPANT, "gatot")
-    search.index(USER, PARTICIPANT, last)
-    assert index_rows() == sorted(search.rows_of(last))
+    def call(operation: str, **arguments: Any) -> Any:
+        if operation in ("put_item", "batch_write_item") and next(made) > writes:
+            raise RuntimeError
+        return plain_call(operation, **arguments)
+
+    patch.setattr(dynamo, "call", call)
+
+
+@pytest.mark.usefixtures("tables")
+def test_who_died_while_writing_is_waited_for_and_then_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    index(SITI)
+    with monkeypatch.context() as patch:
+        fail_after(patch, 2)
+        with pytest.raises(RuntimeError):
+            index(AMINAH)
+    index(GATOT)
+    assert not at_rest()
+    monkeypatch.setattr(search, "WRITING_MOST", timedelta(0))
+    index(GATOT)
+    assert at_rest()
+    assert index_rows() == sorted(search.rows_of(GATOT))
+
+
+def at_rest() -> bool:
+    row = dynamo.get("SearchTable", {"term": f"doc@user#{PARTICIPANT}", "entry": "doc"})
+    assert row
+    return row["writers"] == "{}" and len(json.loads(row["versions"])) <= 1
+
+
+@pytest.mark.usefixtures("tables")
+def test_an_older_reading_of_the_document_does_not_win() -> None:
+    """Somebody else indexes a newer one between this one's reading of it and its note."""
+    index(SITI)
+    readings = iter([SITI, GATOT])
+    now = [AMINAH]
+
+    def read() -> Document:
+        reading = next(readings)
+        if reading is SITI:
+            now[0] = GATOT
+            index(GATOT)
+        return reading
+
+    search.index(USER, PARTICIPANT, read, repair=True)
+    assert index_rows() == sorted(search.rows_of(GATOT))
+
+
+@pytest.mark.usefixtures("tables")
+@pytest.mark.parametrize("writes", range(1, 4))
+def test_one_that_is_overtaken_while_it_writes_does_not_spoil_the_newer(
+    writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newer one writes everything just before one of the older one's writes."""
+    index(SITI)
+    now = [AMINAH]
+    plain_call, made = dynamo.call, count(1)
+
+    def call(operation: str, **arguments: Any) -> Any:
+        if operation in ("put_item", "batch_write_item") and next(made) == writes + 1:
+            now[0] = GATOT
+            index(GATOT)
+        return plain_call(operation, **arguments)
+
+    monkeypatch.setattr(dynamo, "call", call)
+    search.index(USER, PARTICIPANT, lambda: now[0])
+    assert index_rows() == sorted(search.rows_of(GATOT))
+    assert at_rest()
+
+
+@pytest.mark.usefixtures("tables")
+def test_many_at_a_time_leave_what_was_last() -> None:
+    texts = [f"name{number} {'x' * number}" for number in range(12)]
+    now = [texts[0]]
+
+    def save_and_index(number: int) -> None:
+        now[0] = texts[number]
+        search.index(USER, PARTICIPANT, lambda: Document(USER, PARTICIPANT, now[0]))
+
+    def patiently(number: int) -> None:
+        while True:
+            with suppress(Unavailable):
+                return save_and_index(number)
+
+    race(len(texts), patiently)
+    assert index_rows() == sorted(search.rows_of(Document(USER, PARTICIPANT, now[0])))
+    assert at_rest()
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_repair_writes_rows_that_are_gone_though_the_note_says_all_is_well() -> None:
+    index(SITI)
+    lost = {"term": "user#si", "entry": f"siti#{PARTICIPANT}"}
+    dynamo.delete("SearchTable", lost)
+    index(SITI)
+    assert len(index_rows()) == len(search.rows_of(SITI)) - 1
+    index(SITI, repair=True)
+    assert index_rows() == sorted(search.rows_of(SITI))
+    assert at_rest()
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_change_costs_two_writes_and_one_for_each_row() -> None:
+    index(SITI)
+    with metered() as cost:
+        index(SITI)
+    assert cost.write_units == 0
+    with metered() as cost:
+        index(GATOT)
+    changed = len(search.rows_of(SITI).keys() | search.rows_of(GATOT).keys())
+    assert cost.write_units == changed + 2

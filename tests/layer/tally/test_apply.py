@@ -1,6 +1,6 @@
 """Keeping the trees on DynamoDB Local: repeats, disorder, races, splits and moves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from random import Random
@@ -37,6 +37,10 @@ class State:
         version = known.version + 1 if known else 1
         entry = Entry(f"{time:04}", identity, status, Decimal(score), version=version)
         self.counted[f"row#{identity}"] = Counted(version, dict.fromkeys(("all", *lists), entry))
+
+    def newest_first(self) -> list[str]:
+        entries = [counted.entries["all"] for counted in self.counted.values()]
+        return [entry.id for entry in sorted(entries, key=lambda entry: entry.key, reverse=True)]
 
     def __call__(self, ids: Sequence[str]) -> dict[str, Counted]:
         return {identity: self.counted[identity] for identity in ids if identity in self.counted}
@@ -96,8 +100,7 @@ def test_lists_grow_over_many_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     for at in range(150):
         state.set(f"{at:03}", at * 37 % 150, "submitted", 0, f"course {at % 3}")
     apply(list(state.counted), state)
-    newest_first = sorted(state.counted.values(), key=lambda counted: counted.entries["all"].key, reverse=True)
-    assert [row for row, _ in listed("all")] == [counted.entries["all"].id for counted in newest_first]
+    assert [row for row, _ in listed("all")] == state.newest_first()
     assert [store.totals(f"course {at}").of(any_label) for at in range(3)] == [50, 50, 50]
     for identity in list(state.counted)[:140]:
         del state.counted[identity]
@@ -149,8 +152,7 @@ def test_the_only_row_of_a_leaf_may_move(monkeypatch: pytest.MonkeyPatch) -> Non
         state.set(f"{time % 6}", time)
         state.set(f"{time % 5}", time, "graded")
         apply([f"row#{time % 6}", f"row#{time % 5}"], state)
-        newest_first = sorted(state.counted.values(), key=lambda counted: counted.entries["all"].key, reverse=True)
-        assert [row for row, _ in listed("all")] == [counted.entries["all"].id for counted in newest_first]
+        assert [row for row, _ in listed("all")] == state.newest_first()
 
 
 def test_the_ledger_says_what_is_counted() -> None:
@@ -266,39 +268,41 @@ def test_a_writer_that_is_cut_short_anywhere_is_made_good_by_the_next(
     """Every request to the store in turn fails for good, before or after it did its work."""
     call = dynamo.call
     for stop in range(200):
-        local_state = State()
+        state = State()
         for at in range(12):
-            local_state.set(f"{stop}-{at:02}", at, "submitted", 0, f"course {at % 3}")
-        made = 0
-
-        def dying(operation: str, **arguments: Any) -> Any:
-            nonlocal made
-            made += 1
-            if made == stop + 1 and kind == "after":
-                call(operation, **arguments)
-            if made > stop:
-                raise KeyboardInterrupt
-            return call(operation, **arguments)
-
-        monkeypatch.setattr(dynamo, "call", dying)
+            state.set(f"{stop}-{at:02}", at, "submitted", 0, f"course {at % 3}")
+        monkeypatch.setattr(dynamo, "call", Dying(call, stop, kind))
         try:
-            apply(list(local_state.counted), local_state)
+            apply(list(state.counted), state)
             finished = True
         except KeyboardInterrupt:
             finished = False
         monkeypatch.setattr(dynamo, "call", call)
-        apply(list(local_state.counted), local_state)
-        table = stored_nodes()
-        here = [entry.id for entry in stored_entries(table, "all") if entry.id.startswith(f"{stop}-")]
-        assert sorted(here) == [f"{stop}-{at:02}" for at in range(12)]
-        for course in range(3):
-            stored_entries(table, f"course {course}")
+        apply(list(state.counted), state)
+        assert_lists_are(state)
         if finished:
             return
-        for identity in list(local_state.counted):
-            del local_state.counted[identity]
-        apply([f"row#{stop}-{at:02}" for at in range(12)], local_state)
+        gone = list(state.counted)
+        state.counted.clear()
+        apply(gone, state)
     raise AssertionError("it never came to its end")
+
+
+class Dying:
+    """Calls of DynamoDB of which only so many are made, the next one before or after it did its work."""
+
+    def __init__(self, call: Callable[..., Any], most: int, kind: str) -> None:
+        self.call = call
+        self.left = most
+        self.kind = kind
+
+    def __call__(self, operation: str, **arguments: Any) -> Any:
+        self.left -= 1
+        if self.left == -1 and self.kind == "after":
+            self.call(operation, **arguments)
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return self.call(operation, **arguments)
 
 
 @pytest.mark.usefixtures("small")

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from teaching.tally import tree
 from teaching.tally.tree import LOWEST, ROOT, Branch, Change, Child, Entry, Key, Leaf, Node, Sum
 
-
 HALF_FULL = (tree.LEAF_MOST // 2) * (tree.BRANCH_MOST // 2) * tree.ROOT_MOST
 """Rows in three levels whose nodes are all just cut, as the worst order of insertion leaves them."""
 

@@ -71,7 +71,9 @@ def _index(own: str | None) -> tuple[str, str, str]:
 
 
 def _search(own: str | None, query: PageQuery, text: str) -> Page[SessionRow]:
-    """Two round trips. Raises `InvalidQuery` when the words are too common."""
+    """Two round trips, up to four where every word is common. Raises `InvalidQuery` when an admin's search
+    finds more than `search.MATCHES_MOST`.
+    """
     found = [Entry(row["time"], row["id"], search.SESSION) for row in search.sessions(text, own)]
     window = tally.rows_at([], rules.any_label, query.offset, query.per_page, found)
     table = settings().sessions_table
@@ -349,7 +351,19 @@ def presences_that_carry(user: str) -> Iterator[str]:
         yield row["session_id"]
 
 
-def index_session(session: str) -> None:
-    """Brings what the search knows of a session up to date."""
-    row = dynamo.get(settings().sessions_table, {"id": session}, consistent=True)
-    search.index(search.SESSION, session, rules.document(row) if row else None)
+def index_session(session: str, *, repair: bool = False) -> None:
+    """Brings what the search knows of a session up to date; `repair`: also where it seems to be."""
+
+    def read() -> search.Document | None:
+        row = dynamo.get(settings().sessions_table, {"id": session}, consistent=True)
+        return rules.document(row) if row else None
+
+    search.index(search.SESSION, session, read, repair=repair)
+
+
+def documents() -> Iterator[search.Document]:
+    """What a search should find of all sessions. Reads the table."""
+    for row in dynamo.scan_all(settings().sessions_table):
+        document = rules.document(row)
+        if document:
+            yield document

@@ -1,28 +1,56 @@
 """Search over people, items and sessions: every word of the search occurs inside a word of the searched text.
 
-Words are separated by white space; case and accents do not count. For each text the index holds every
-suffix (two letters or more) of every word, so that "contains" becomes `begins_with`: the key (`term`)
-is `<kind>#<first two letters>`, the sort key (`entry`) `<suffix>#<id>`. What an asesor may find is few:
-it stands once more under `<kind>@<asesor>`, and their searches read just that. Each row carries the
-whole text, so further words are checked without another read. Cost grows with what is found.
+Words are separated by white space; case and accents do not count. The search table, drawn for the user
+7f (really a UUID) "siti siti@x.id" of asesor 03, and for the item c5 "Modul 7"::
+
+    term      entry      text
+    user#si   siti#7f    siti siti@x.id     every end of every word of two letters or more, so that
+    user#ti   ti#7f      siti siti@x.id     "contains" becomes "begins with": of "siti@x.id" also
+    user#ti   ti@x.id#7f siti siti@x.id     "iti@x.id", … "id"
+    user#x    x#7f       siti siti@x.id     every letter, for words of one letter
+    user@     7f         siti siti@x.id     all users once, for words that nearly everyone holds
+    user@03   7f         siti siti@x.id     what an asesor may find, which is all that their searches read
+    item@     c5         modul 7            all items: some hundred short titles are read whole
+    doc@user#7f  doc                        which texts of the user may have left rows (see `index`)
+
+Each row carries the whole text, so one word that is read to its end gives every document that holds
+all the words; the others are checked here. So an admin's search begins with some rows of each word
+(`Holders.read`), which suffices unless all of its words are common; then it reads on in the rows
+(`read_on`), at last in all documents (`read_all`). Every step is one round trip. Sessions are kept as
+users are.
 """
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from hashlib import blake2b
 from typing import NamedTuple
+from uuid import uuid4
 
-from teaching import dynamo
+from teaching import clock, dynamo
 from teaching.dynamo import Item
 from teaching.errors import InvalidQuery
 from teaching.settings import settings
 
-MATCHES_MOST = 200
-CANDIDATES_MOST = 1000
-"""Rows of the index that one word may read; a word that finds more does not narrow a search."""
+MATCHES_MOST = 2000
+"""People, items or sessions that an admin's search may find."""
+ROWS_OF_ONE_WORD = 5000
+"""Rows that a search of one word reads at first: each of them is found."""
+ROWS_AT_FIRST = 1000
+"""Rows that the words of any other search read at first, all of them together: some 13 units."""
+ROWS_READ_ON = 8000
+"""Rows that they then read on together. A trip brings 1 MB, some 10,000 rows."""
+WRITING_MOST = timedelta(minutes=15)
+"""No Lambda lives longer, so who began to write before is not writing any more."""
+
 SUFFIX_LEAST, SUFFIX_MOST = 2, 100
 USER, ITEM, SESSION = "user", "item", "session"
+NOTE = "doc"
+HIGHEST = "\U0010ffff"
+"""Sorts behind all that begins in the same way."""
 
 
 class Document(NamedTuple):
@@ -34,15 +62,7 @@ class Document(NamedTuple):
     asesor: str | None = None
     """Whose searches find it, besides an admin's."""
     time: str = ""
-
-
-class Matches(NamedTuple):
-    """Which submissions a search finds."""
-
-    items: set[str]
-    """Every submission for these items, and"""
-    participants: dict[str, list[str]]
-    """of these participants every submission for an item whose title holds the words."""
+    """When a session begins, which is its place in the list."""
 
 
 def normalised(text: str) -> str:
@@ -66,170 +86,294 @@ def contains(text: str, word: str) -> bool:
     return word in text
 
 
-def suffixes(text: str) -> set[str]:
-    return {
-        word[start : start + SUFFIX_MOST]
-        for word in text.split()
-        for start in range(len(word) - SUFFIX_LEAST + 1)
-    }
-
-
-def rows_of(document: Document) -> dict[tuple[str, str], Item]:
-    """The index rows of a document by their keys."""
-    keys = [(_term(document.kind, suffix), f"{suffix}#{document.id}") for suffix in suffixes(document.text)]
-    if document.asesor and document.text:
-        keys.append((_own(document.kind, document.asesor), document.id))
-    carried = {"id": document.id, "text": document.text, "time": document.time}
-    return {(term, entry): {"term": term, "entry": entry, **carried} for term, entry in keys}
-
-
-def _term(kind: str, word: str) -> str:
-    return f"{kind}#{word[:SUFFIX_LEAST]}"
-
-
-def _own(kind: str, asesor: str) -> str:
-    return f"{kind}@{asesor}"
+def lacking(text: str, words: Iterable[str]) -> frozenset[str]:
+    """The words that the normalised text does not hold."""
+    return frozenset(word for word in words if not contains(text, word))
 
 
 def too_many() -> InvalidQuery:
     return InvalidQuery("search: matches too much, be more specific")
 
 
-def submissions(search: str, own: str | None) -> Matches:
-    """The people (name, e-mail) and items (title) whose words together hold every word of the search.
+def fragments(text: str) -> set[str]:
+    """What a word may begin with to be found: the ends of the text's words, and its letters."""
+    ends = {
+        word[start : start + SUFFIX_MOST]
+        for word in text.split()
+        for start in range(len(word) - SUFFIX_LEAST + 1)
+    }
+    return ends | set("".join(text.split()))
 
-    One round trip. Raises `InvalidQuery` when more than `MATCHES_MOST` people or items match.
-    """
-    words = words_of(search)
-    users, items = _candidates([(USER, own), (ITEM, None)], words)
-    whole_items = _holding_all(items, words)
-    participants: dict[str, list[str]] = {}
-    for user, text in users.texts.items():
-        rest = [word for word in words if not contains(text, word)]
-        if len(rest) < len(words) and _may_hold(items, rest):
-            participants[user] = rest
-    if users.vague and any(_lacks_only(users.vague, title, words) for title in items.texts.values()):
+
+def rows_of(document: Document) -> dict[tuple[str, str], Item]:
+    """The rows that a document has in the search table, by their keys; the one that notes it aside."""
+    keys = [(_all(document.kind), document.id)]
+    if document.kind != ITEM:
+        keys += [
+            (_term(document.kind, fragment), f"{fragment}#{document.id}")
+            for fragment in fragments(document.text)
+        ]
+    if document.asesor:
+        keys.append((_all(document.kind, document.asesor), document.id))
+    carried = {"text": document.text}
+    if document.time:
+        carried["time"] = document.time
+    return {(term, entry): {"term": term, "entry": entry, **carried} for term, entry in keys}
+
+
+def _term(kind: str, fragment: str) -> str:
+    return f"{kind}#{fragment[:SUFFIX_LEAST]}"
+
+
+def _all(kind: str, asesor: str | None = None) -> str:
+    return f"{kind}@{asesor or ''}"
+
+
+def _id(row: Item) -> str:
+    return str(row["entry"]).rpartition("#")[2]
+
+
+def titles(item: str | None) -> dict[str, str]:
+    """The searched texts of all items, or of one (also of one that is not known). One round trip."""
+    if item is None:
+        rows = dynamo.query(settings().search_table, "term = :term", {":term": _all(ITEM)})
+        return {_id(row): row["text"] for row in rows}
+    values = {":term": _all(ITEM), ":item": item}
+    rows = dynamo.query(settings().search_table, "term = :term AND entry = :item", values)
+    return {item: ""} | {_id(row): row["text"] for row in rows}
+
+
+class Holders:
+    """The documents of a kind that hold words of a search, as far as the index has been read."""
+
+    def __init__(self, kind: str, own: str | None, words: Sequence[str]) -> None:
+        """`own` is the asesor who may find only theirs; None finds all."""
+        self.rows: dict[str, Item] = {}
+        """What was read so far, by the documents' ids; of an asesor's, all."""
+        self._kind = kind
+        self._own = own
+        self._words = words
+        self._whole: set[str] = set()
+        """The words whose every holder was read."""
+        self._last: dict[str, str] = {}
+        """The entry up to which the others were read."""
+        self._lacking: defaultdict[frozenset[str], set[str]] = defaultdict(set)
+        """The documents by the words that they lack."""
+
+    def read(self) -> None:
+        """An asesor's documents all, else the first rows of each word. One round trip."""
+        if self._own:
+            term = _all(self._kind, self._own)
+            self._add(list(dynamo.query(settings().search_table, "term = :term", {":term": term})))
+            self._whole.update(self._words)
+        else:
+            most = ROWS_AT_FIRST if len(self._words) > 1 else ROWS_OF_ONE_WORD
+            dynamo.at_once(*self._reads(self._words, most))
+
+    def reads_on(self, words: Collection[str]) -> list[Callable[[], None]]:
+        """What reads more rows of those words, at once: one round trip if the texts are not very long."""
+        return self._reads([word for word in words if word not in self._whole], ROWS_READ_ON)
+
+    def read_all(self) -> None:
+        """All documents, in ranges of their ids. One round trip up to some 100,000 documents."""
+
+        def read(digit: str) -> list[Item]:
+            return _range(_all(self._kind), digit, digit + HIGHEST)
+
+        for rows in dynamo.at_once(*[partial(read, digit) for digit in "0123456789abcdef"]):
+            self._add(rows)
+        self._whole.update(self._words)
+
+    def complete(self) -> None:
+        """Makes sure that all are known who hold every word. One round trip or none.
+
+        Raises `InvalidQuery` when they are more than `MATCHES_MOST`.
+        """
+        refuse_too_many(self.known_to_hold(self._words))
+        if self.holding(self._words) is None:
+            self.read_all()
+            refuse_too_many(self.known_to_hold(self._words))
+
+    def holding(self, words: Collection[str]) -> set[str] | None:
+        """The documents that hold all the words; None while there may be some that were not read."""
+        if words and self._whole.isdisjoint(words):
+            return None
+        return self.known_to_hold(words)
+
+    def known_to_hold(self, words: Collection[str]) -> set[str]:
+        """Those of the documents read so far that hold all the words."""
+        found: set[str] = set()
+        for lacks, documents in self._lacking.items():
+            if lacks.isdisjoint(words):
+                found |= documents
+        return found
+
+    def _reads(self, words: Sequence[str], most: int) -> list[Callable[[], None]]:
+        return [partial(self._read_word, word, max(2, most // len(words))) for word in words]
+
+    def _read_word(self, word: str, limit: int) -> None:
+        begin = word[:SUFFIX_MOST]
+        rows = _range(_term(self._kind, word), self._last.get(word, begin), begin + HIGHEST, limit)
+        self._add(rows)
+        if len(rows) < limit:
+            self._whole.add(word)
+        else:
+            self._last[word] = rows[-1]["entry"]
+
+    def _add(self, rows: Iterable[Item]) -> None:
+        for row in rows:
+            document = _id(row)
+            if document not in self.rows:
+                self.rows[document] = row
+                self._lacking[lacking(row["text"], self._words)].add(document)
+
+
+def _range(term: str, low: str, high: str, limit: int | None = None) -> list[Item]:
+    values = {":term": term, ":low": low, ":high": high}
+    condition = "term = :term AND entry BETWEEN :low AND :high"
+    return list(dynamo.query(settings().search_table, condition, values, limit=limit))
+
+
+def refuse_too_many(found: Collection[object]) -> None:
+    """Raises `InvalidQuery`."""
+    if len(found) > MATCHES_MOST:
         raise too_many()
-    if max(len(whole_items), len(participants)) > MATCHES_MOST:
-        raise too_many()
-    return Matches(whole_items, participants)
-
-
-def titles(items: Iterable[str]) -> dict[str, str]:
-    """The searched texts of items. One round trip."""
-    table = settings().search_table
-    rows = dynamo.batch_get({table: [_document_key(ITEM, item) for item in items]})[table]
-    return {row["id"]: row["text"] for row in rows}
 
 
 def sessions(search: str, own: str | None) -> list[Item]:
     """`id` and `time` of the sessions whose title and asesor's name hold every word.
 
-    One round trip. Raises `InvalidQuery` when the words are too common.
+    One round trip, up to three where every word is common. Raises `InvalidQuery` when an admin's search
+    finds more than `MATCHES_MOST`.
     """
     words = words_of(search)
-    (found,) = _candidates([(SESSION, own)], words)
-    return [{"id": session, "time": found.times[session]} for session in _holding_all(found, words)]
+    holders = Holders(SESSION, own, words)
+    holders.read()
+    if holders.holding(words) is None:
+        dynamo.at_once(*holders.reads_on(words))
+    if own is None:
+        holders.complete()
+    found = holders.known_to_hold(words)
+    return [{"id": session, "time": holders.rows[session]["time"]} for session in found]
 
 
-class _Candidates(NamedTuple):
-    """Documents that hold at least one word, and the words that too many documents hold."""
+class _Noted(NamedTuple):
+    """What the row `doc@<kind>#<id>` says of a document."""
 
-    texts: dict[str, str]
-    times: dict[str, str]
-    vague: set[str]
+    versions: list[Document]
+    """Those that may have left rows. Of a document at rest it is the present one, or none."""
+    writers: dict[str, str]
+    """Who has begun to write its rows and when, and has not come to the end."""
 
+    @classmethod
+    def of(cls, row: Item | None) -> "_Noted":
+        if row is None:
+            return cls([], {})
+        versions = [Document(*fields) for fields in json.loads(row["versions"])]
+        return cls(versions, json.loads(row.get("writers", "{}")))
 
-def _candidates(kinds: Sequence[tuple[str, str | None]], words: list[str]) -> list[_Candidates]:
-    """For each kind, of one asesor or (None) of all, the documents that the words find, all at once."""
-    found = [_Candidates({}, {}, set()) for _ in kinds]
-    reads: list[Callable[[], None]] = []
-    for (kind, own), into in zip(kinds, found, strict=True):
-        if own:
-            reads.append(partial(_read_own, into, _own(kind, own), words))
-        else:
-            reads += [partial(_read_suffixes, into, kind, word) for word in words]
-    dynamo.at_once(*reads)
-    return found
+    def row(self) -> Item:
+        return {"versions": json.dumps(self.versions), "writers": json.dumps(self.writers)}
 
 
-def _read_own(into: _Candidates, term: str, words: list[str]) -> None:
-    rows = list(dynamo.query(settings().search_table, "term = :term", {":term": term}))
-    _add(into, [row for row in rows if any(contains(row["text"], word) for word in words)])
+def index(kind: str, identity: str, read: Callable[[], Document | None], *, repair: bool = False) -> None:
+    """Brings the rows of one document to what it says now, as `read` tells it (None: it is gone).
 
+    First is noted, in a row of the document's own, what will be written and by whom, then the rows are
+    written, then the note is settled. Whatever is cut short is found in the note by the next call. Of
+    several writers at a time the last to end does its work again, alone, for their writes may have come
+    in any order. The note is read before the document, so that who read an old document loses to
+    whoever noted a newer one. `repair` writes every row, also where the note says that all is well.
 
-def _read_suffixes(into: _Candidates, kind: str, word: str) -> None:
-    if len(word) < SUFFIX_LEAST:
-        into.vague.add(word)
-        return
-    rows = list(
-        dynamo.query(
-            settings().search_table,
-            "term = :term AND begins_with(entry, :word)",
-            {":term": _term(kind, word), ":word": word},
-            limit=CANDIDATES_MOST + 1,
-        )
-    )
-    if len(rows) > CANDIDATES_MOST:
-        into.vague.add(word)
-    else:
-        _add(into, rows)
-
-
-def _add(into: _Candidates, rows: list[Item]) -> None:
-    into.texts.update({row["id"]: row["text"] for row in rows})
-    into.times.update({row["id"]: row["time"] for row in rows})
-
-
-def _holding_all(candidates: _Candidates, words: list[str]) -> set[str]:
-    if candidates.vague >= set(words):
-        raise too_many()
-    return {
-        identity for identity, text in candidates.texts.items() if all(contains(text, word) for word in words)
-    }
-
-
-def _may_hold(candidates: _Candidates, words: list[str]) -> bool:
-    """Whether some document may hold all the words; one that is known by vague words alone may."""
-    return candidates.vague >= set(words) or any(
-        all(contains(text, word) for word in words) for text in candidates.texts.values()
-    )
-
-
-def _lacks_only(vague: set[str], text: str, words: list[str]) -> bool:
-    """Whether the text holds all words but some vague ones, which then too many others could complete."""
-    lacking = {word for word in words if not contains(text, word)}
-    return bool(lacking) and lacking <= vague
-
-
-def index(kind: str, identity: str, document: Document | None) -> None:
-    """Brings the index rows of one document to what it says now; None: it is gone.
-
-    A row of its own (`doc@<kind>#<id>`) remembers every version of the document that may have left
-    rows, so that whatever is cut short is cleaned up by the next call.
+    Costs two writes and one for each row that changes. Raises `Unavailable`.
     """
-    table, key = settings().search_table, _document_key(kind, identity)
+    writer = str(uuid4())
+    key = _note_key(kind, identity)
+
+    def once() -> bool:
+        stored = dynamo.get(settings().search_table, key, consistent=True)
+        noted, version = _Noted.of(stored), stored["version"] if stored else 0
+        document = read()
+        wanted = [document] if document else []
+        at_rest = not noted.writers and len(noted.versions) <= 1
+        if at_rest and noted.versions == wanted and not repair:
+            return True
+        others = _still_writing(noted.writers)
+        versions = [*noted.versions, *(version for version in wanted if version not in noted.versions)]
+        _put_note(key, version, _Noted(versions, {**others, writer: clock.now()}))
+        _write_rows(versions, document, trusted=at_rest and not repair)
+        if not others and _settle(key, version + 1, wanted):
+            return True
+        return _leave(key, writer)
+
+    while not dynamo.unless_lost(once):
+        continue
+
+
+def _still_writing(writers: dict[str, str]) -> dict[str, str]:
+    long_ago = clock.utc_text(datetime.now(UTC) - WRITING_MOST)
+    return {writer: since for writer, since in writers.items() if since > long_ago}
+
+
+def _write_rows(versions: Sequence[Document], document: Document | None, *, trusted: bool) -> None:
+    """Puts the document's rows and deletes those of its other versions; if trusted, what differs only."""
+    before = {
+        key: row for version in versions if version != document for key, row in rows_of(version).items()
+    }
     after = rows_of(document) if document else {}
-
-    def once() -> None:
-        known = dynamo.get(table, key, consistent=True) or {"versions": "[]", "version": 0}
-        versions = [Document(*fields) for fields in json.loads(known["versions"])]
-        before = {row_key: row for version in versions for row_key, row in rows_of(version).items()}
-        settled = [document] if document else []
-        if before == after and len(versions) == len(settled):
-            return
-        changed = [row for row_key, row in after.items() if before.get(row_key) != row]
-        gone = [{"term": term, "entry": entry} for term, entry in before.keys() - after.keys()]
-        writes = [{"Put": dynamo.put_arguments(table, row)} for row in changed]
-        writes += [{"Delete": dynamo.delete_arguments(table, row_key)} for row_key in gone]
-        chunks = list(dynamo.chunked(writes, dynamo.TRANSACTION_LIMIT - 1)) or [[]]
-        for number, chunk in enumerate(chunks):
-            kept = settled if number == len(chunks) - 1 else [*versions, *settled]
-            noted = {"id": identity, "text": document.text if document else "", "versions": json.dumps(kept)}
-            dynamo.transact([dynamo.versioned_put(table, key, known["version"] + number, noted), *chunk])
-
-    dynamo.unless_lost(once)
+    puts = [row for key, row in after.items() if not trusted or before.get(key) != row]
+    gone = [{"term": term, "entry": entry} for term, entry in before.keys() - after.keys()]
+    dynamo.batch_write(settings().search_table, puts, gone)
 
 
-def _document_key(kind: str, identity: str) -> dynamo.Key:
-    return {"term": f"doc@{kind}#{identity}", "entry": "doc"}
+def _settle(key: dynamo.Key, version: int, wanted: list[Document]) -> bool:
+    """Whether nobody else began to write meanwhile; then the rows are as wanted."""
+    try:
+        _put_note(key, version, _Noted(wanted, {}))
+    except dynamo.ConditionFailed:
+        return False
+    return True
+
+
+def _leave(key: dynamo.Key, writer: str) -> bool:
+    """Whether somebody else is still writing, who will then end after this one."""
+
+    def once() -> bool:
+        stored = dynamo.get(settings().search_table, key, consistent=True)
+        noted = _Noted.of(stored)
+        others = {other: since for other, since in noted.writers.items() if other != writer}
+        _put_note(key, stored["version"] if stored else 0, noted._replace(writers=others))
+        return bool(_still_writing(others))
+
+    return dynamo.unless_lost(once)
+
+
+def _put_note(key: dynamo.Key, version: int, noted: _Noted) -> None:
+    """Raises `ConditionFailed` when the row is not of this version any more."""
+    put = dynamo.versioned_put(settings().search_table, key, version, noted.row())["Put"]
+    dynamo.call("put_item", **put)
+
+
+def _note_key(kind: str, identity: str) -> dynamo.Key:
+    return {"term": f"{NOTE}@{kind}#{identity}", "entry": NOTE}
+
+
+def unlike(documents: Iterable[Document]) -> list[tuple[str, str]]:
+    """The documents (kind, id) that have not exactly their rows in the search table. Reads all of it.
+
+    Their rows are compared by a checksum for each document; one that changes meanwhile may be among them.
+    """
+    sums: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for document in documents:
+        for row in rows_of(document).values():
+            sums[document.kind, document.id] ^= _fingerprint(row)
+    for row in dynamo.scan_all(settings().search_table):
+        kind, _, _ = row["term"].replace("@", "#").partition("#")
+        if kind != NOTE:
+            sums[kind, _id(row)] ^= _fingerprint(row)
+    return [document for document, checksum in sums.items() if checksum]
+
+
+def _fingerprint(row: Item) -> int:
+    text = json.dumps([row["term"], row["entry"], row["text"], row.get("time")])
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")

@@ -1,6 +1,6 @@
 """Users and material items in DynamoDB: what came in, and what the search knows of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from teaching import dynamo, jsons
@@ -52,14 +52,30 @@ def _write_if_new(table: str, identity: str, stored: Item | None, changes: Mappi
         dynamo.update_from(table, {"id": identity}, stored, changes)
 
 
-def index_user(user: str) -> None:
-    row = dynamo.get(settings().users_table, {"id": user}, consistent=True)
-    search.index(search.USER, user, user_document(row) if row else None)
+def index_user(user: str, *, repair: bool = False) -> None:
+    """Brings what the search knows of a user up to date; `repair`: also where it seems to be."""
+
+    def read() -> Document | None:
+        row = dynamo.get(settings().users_table, {"id": user}, consistent=True)
+        return user_document(row) if row else None
+
+    search.index(search.USER, user, read, repair=repair)
 
 
-def index_item(item: str) -> None:
-    row = dynamo.get(settings().items_table, {"id": item}, consistent=True)
-    search.index(search.ITEM, item, item_document(row) if row else None)
+def index_item(item: str, *, repair: bool = False) -> None:
+    """As `index_user`."""
+
+    def read() -> Document | None:
+        row = dynamo.get(settings().items_table, {"id": item}, consistent=True)
+        return item_document(row) if row else None
+
+    search.index(search.ITEM, item, read, repair=repair)
+
+
+def documents() -> Iterator[Document]:
+    """What a search should find of all users and items. Reads both tables."""
+    yield from map(user_document, dynamo.scan_all(settings().users_table))
+    yield from map(item_document, dynamo.scan_all(settings().items_table))
 
 
 def user_document(row: Mapping[str, Any]) -> Document:

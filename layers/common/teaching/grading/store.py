@@ -9,14 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from teaching import clock, dynamo
 from teaching.directory import people, search
 from teaching.dynamo import Item
 from teaching.errors import SubmissionNotFound
-from teaching.grading import rules
+from teaching.grading import finding, rules
 from teaching.grading.rules import (
     Grade,
     GradedSubmission,
@@ -40,13 +40,15 @@ from teaching.tally.tree import Entry, Key
 KIND = "submission"
 RANGE_MOST = 6
 """As many rows in a range of an index cost about as much as a row read alone, half a unit."""
+FIRST_ROWS = 500
+"""A search reads this deep into its lists without knowing what else it finds: five units a list or less."""
 
 
 def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
     """Newest first, by the time of handing in, or of beginning while in progress; ties by id.
 
-    The first page is one round trip, any other at most four; a search is three and the levels of the
-    largest list that it merges.
+    The first page is one round trip, any other at most four. A search is at most five, one more on a
+    page far behind in lists of three levels that participants' submissions are merged with.
     """
     scope = Scope(caller.own, query.course_id, query.material_item_id)
     if query.search:
@@ -202,39 +204,142 @@ def _order(row: Mapping[str, Any]) -> Key:
 
 
 def _search(scope: Scope, query: SubmissionQuery, text: str) -> Page[SubmissionRow]:
-    """The lists of the items that match, merged with the submissions of the people who match.
+    """The lists of the items that are found whole, merged with what else is found (`finding`).
 
-    A participant's own list is short and read whole, so that it can be filtered here. Raises
-    `InvalidQuery` when too many people or items match.
+    One trip tells what the titles and the people hold; the next ones read both sides at the same time;
+    the last one reads the rows. Raises `InvalidQuery` when an admin's search finds too much.
     """
-    matches = search.submissions(text, scope.asesor)
-    items = [item for item in matches.items if scope.item in (None, item)]
-    lists = {participant: Scope(participant=participant).list for participant in matches.participants}
+    words = search.words_of(text)
+    holders = search.Holders(search.USER, scope.asesor, words)
+    titles, _ = dynamo.both(partial(search.titles, scope.item), holders.read)
+    groups = finding.groups(titles, words)
+    whole = groups.pop(frozenset(), [])
+    if scope.asesor is None:
+        search.refuse_too_many(whole)
+    elif len(whole) > len(holders.rows):
+        # The own participants' lists are fewer than the items', and hold the same.
+        groups[frozenset()], whole = whole, []
+    if scope.item is None:
+        groups[frozenset(words)] = []  # Who holds every word is found with whatever item.
+    others = partial(_others, _Search(scope, query.status, words, titles, holders, set(whole)), groups)
+    window, of_others = _merged([scope._replace(item=item).list for item in whole], query, scope, others)
+    if len(whole) == 1:
+        listed = [entry for entry in window.rows if entry.id not in of_others]
+        alone = [entry for entry in window.rows if entry.id in of_others]
+        parts = dynamo.both(
+            lambda: _rows_of(scope._replace(item=whole[0]), window._replace(rows=listed)),
+            lambda: _rows_by_id(alone, scope, query.status),
+        )
+    else:
+        parts = [], _rows_by_id(window.rows, scope, query.status)
+    rows = sorted([row for part in parts for row in part], key=_order, reverse=True)
+    return Page([rules.row(row) for row in rows], window.total, query)
+
+
+def _merged(
+    trees: Sequence[str], query: SubmissionQuery, scope: Scope, others: Callable[[], list[Entry]]
+) -> tuple[Window, set[str]]:
+    """The page of the trees and the others merged, and the ids of all others.
+
+    The first rows of the trees are enough for a page among the first, however many others come between,
+    so they are read at the same time as the others.
+    """
+    wanted, end = scope.wants(query.status), query.offset + query.per_page
+    if end > FIRST_ROWS:
+        found = others()
+        window = tally.rows_at(trees, wanted, query.offset, query.per_page, found)
+    else:
+        first, found = dynamo.both(partial(tally.rows_at, trees, wanted, 0, end), others)
+        rows = sorted([*first.rows, *found], key=lambda entry: entry.key, reverse=True)
+        window = Window(rows[query.offset : end], first.total + len(found), first.passed)
+    return window, {entry.id for entry in found}
+
+
+class _Search(NamedTuple):
+    """What the first trip of a search tells."""
+
+    scope: Scope
+    status: Status | None
+    words: list[str]
+    titles: dict[str, str]
+    """Searched texts of the items, those of the scope or all."""
+    holders: search.Holders
+    elsewhere: set[str]
+    """Items whose submissions are found in another way than with their participants."""
+
+
+def _others(given: _Search, groups: finding.Groups) -> list[Entry]:
+    """The submissions that are found for items of the groups.
+
+    One round trip; another before it where some way may be long, and a third where every word is common.
+    """
+    by_admin = given.scope.asesor is None
+    sizes = _sizes(given, groups)
+    if by_admin and given.scope.item is None:
+        given.holders.complete()
+    asked, looked_through = finding.plan(groups, sizes, given.holders.holding, limited=by_admin)
+    given.elsewhere.update(looked_through)
+    statuses = [given.status] if given.status else list(Status)
+    reads = [partial(_ask, given, some) for some in dynamo.chunked(asked, dynamo.BATCH_GET_LIMIT)]
+    reads += [partial(_look_through, given, item, status) for item in looked_through for status in statuses]
+    return [entry for found in dynamo.at_once(*reads) for entry in found]
+
+
+def _sizes(given: _Search, groups: finding.Groups) -> dict[finding.Words, int]:
+    """How many submissions the groups have that may be looked through. Reads on in the index as well."""
+    sizes: dict[finding.Words, int] = {}
+
+    def measure(group: finding.Words) -> None:
+        lists = [given.scope._replace(item=item).list for item in groups[group]]
+        sizes[group] = tally.rows_at(lists, given.scope.wants(given.status), 0, 0).total
+
+    holding = {group: given.holders.holding(group) for group in groups}
+    measured = [group for group in groups if finding.may_be_looked_through(groups[group], holding[group])]
+    unknown = {word for group in groups if holding[group] is None for word in group}
+    dynamo.at_once(*[partial(measure, group) for group in measured], *given.holders.reads_on(unknown))
+    return sizes
+
+
+def _ask(given: _Search, participants: Sequence[str]) -> list[Entry]:
+    """What is found in the participants' own lists."""
+    scope, status, words, titles, holders, elsewhere = given
+    wanted = scope.wants(status)
+    lists = {participant: Scope(participant=participant).list for participant in participants}
     entries = tally.entries(list(lists.values()))
     found = []
-    for participant, words in matches.participants.items():
-        for entry in entries[lists[participant]]:
+    for participant, list_name in lists.items():
+        lacks = search.lacking(holders.rows[participant]["text"], words)
+        for entry in entries[list_name]:
             asesor, course, item = entry.tags
-            if (
+            in_scope = (
                 scope.asesor in (None, asesor)
                 and scope.course in (None, course)
                 and scope.item in (None, item)
-                and item not in items
-            ):
-                found.append((entry, item, words))
-    titles = search.titles({item for _, item, words in found if words})
-    extra = [
-        entry
-        for entry, item, words in found
-        if all(search.contains(titles.get(item, ""), word) for word in words)
-    ]
-    trees = [scope._replace(item=item).list for item in items]
-    window = tally.rows_at(trees, scope.wants(query.status), query.offset, query.per_page, extra)
+            )
+            here = in_scope and wanted(entry.label) and item not in elsewhere
+            if here and not search.lacking(titles.get(item, ""), lacks):
+                found.append(entry)
+    return found
+
+
+def _look_through(given: _Search, item: str, status: Status) -> list[Entry]:
+    """What is found among the item's submissions of one status."""
+    scope, title = given.scope._replace(item=item), given.titles[item]
+    found = []
+    for row in _each(scope, status, "", "~"):
+        person = json.loads(row["user"])
+        text = search.normalised(f"{person['name']} {person['email']}")
+        if scope.course in (None, row["course_id"]) and not search.lacking(f"{text} {title}", given.words):
+            time, identity = _order(row)
+            found.append(Entry(time, identity, status))
+    return found
+
+
+def _rows_by_id(entries: Sequence[Entry], scope: Scope, status: Status | None) -> list[Item]:
+    """The rows of the entries, but for those that are no more what they were found as."""
     table = settings().submissions_table
-    ids = {entry.id for entry in window.rows}
-    read = dynamo.batch_get({table: [{"id": identity} for identity in ids]})[table]
-    rows = sorted((row for row in read if _meets(row, scope, query.status)), key=_order, reverse=True)
-    return Page([rules.row(row) for row in rows], window.total, query)
+    read = dynamo.batch_get({table: [{"id": entry.id} for entry in entries]})[table]
+    return [row for row in read if _meets(row, scope, status)]
 
 
 def _meets(row: Item, scope: Scope, status: Status | None) -> bool:
@@ -291,11 +396,13 @@ class Copies:
         return (
             (row["user"], row.get("asesor_id")) == self._people.get(json.loads(row["user"])["id"])
             and row["item"] == self._items.get(json.loads(row["item"])["id"])
-            and row.get("graded_by") in (None, self._grader(row))
+            and row.get("graded_by") == self._grader(row.get("graded_by"))
         )
 
-    def _grader(self, row: Item) -> str:
-        grader = json.loads(row["graded_by"])["id"]
+    def _grader(self, carried: str | None) -> str | None:
+        if carried is None:
+            return None
+        grader = json.loads(carried)["id"]
         known = self._people.get(grader)
         return known[0] if known else people.unknown_person(grader)
 
@@ -351,9 +458,7 @@ def listed(list_name: str, low: Key, high: Key) -> Iterator[Listed]:
 def _listed_of_participant(participant: str) -> Iterator[Listed]:
     """A participant's index says no more than which submissions they are."""
     condition, values = "user_id = :user", {":user": participant}
-    for row in dynamo.query(
-        settings().submissions_table, condition, values, index="by_participant"
-    ):
+    for row in dynamo.query(settings().submissions_table, condition, values, index="by_participant"):
         yield Listed(row["id"], None, None, None)
 
 

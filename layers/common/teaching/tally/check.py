@@ -227,10 +227,7 @@ def _rebuild(source: Source, list_name: str, stretch: Stretch) -> None:
 def _rebuild_root(list_name: str, entries: list[Entry]) -> None:
     """The whole list; what stood below the old root goes away."""
     table = settings().tallies_table
-    old = [
-        row["node"]
-        for row in dynamo.query(table, "#list = :list", {":list": list_name}, consistent=True)
-    ]
+    old = [row["node"] for row in dynamo.query(table, "#list = :list", {":list": list_name}, consistent=True)]
     root = read_nodes([(list_name, ROOT)], consistent=True).get((list_name, ROOT), Stored(None, 0))
     nodes = tree.build(entries, new_name, fill=0.7)
     top = nodes.pop(ROOT)

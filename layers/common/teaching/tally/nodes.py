@@ -277,5 +277,3 @@ def _scores(column: str, length: int) -> list[Decimal]:
     if not length:
         return []
     return [Decimal(text or 0) for text in column.split(",")]
-
-

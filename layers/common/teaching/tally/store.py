@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
+
 from teaching.errors import Unavailable
 from teaching.tally import tree
 from teaching.tally.nodes import NodeName

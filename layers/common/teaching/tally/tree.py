@@ -19,6 +19,7 @@ insertion leaves them, three levels hold 48 * 110 * 240 = 1.27 million rows.
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
 ROOT = "root"
@@ -174,7 +175,7 @@ def cut(node: Node) -> list[Node]:
     largest = LEAF_MOST if isinstance(node, Leaf) else BRANCH_MOST
     pieces = -(-length // largest) or 1
     ends = [length * piece // pieces for piece in range(pieces + 1)]
-    return [_part(node, start, end) for start, end in zip(ends, ends[1:], strict=False)]
+    return [_part(node, start, end) for start, end in pairwise(ends)]
 
 
 def cut_at_end(node: Node) -> list[Node]:
@@ -197,9 +198,7 @@ def merged(left: Node, right: Node) -> Node:
     return Branch((*left.children, *right.children))
 
 
-def build(
-    entries: Sequence[Entry], new_name: Callable[[], str], *, fill: float = 1
-) -> dict[str, Node]:
+def build(entries: Sequence[Entry], new_name: Callable[[], str], *, fill: float = 1) -> dict[str, Node]:
     """A whole tree of entries in order, by the names of its nodes, each filled to a part of its size."""
     nodes: dict[str, Node] = {}
     top: Node = Leaf(tuple(entries))
@@ -233,7 +232,7 @@ def name_pieces(
     """New nodes (of version 1), the first of which begins at `low`, as their branch names them."""
     names = [new_name() for _ in pieces]
     nodes |= zip(names, pieces, strict=True)
-    lows = [low, *(_between(left, right) for left, right in zip(pieces, pieces[1:], strict=False))]
+    lows = [low, *(_between(left, right) for left, right in pairwise(pieces))]
     return [
         Child(begins, name, 1, total(piece)) for begins, name, piece in zip(lows, names, pieces, strict=True)
     ]

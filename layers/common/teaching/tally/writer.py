@@ -24,7 +24,7 @@ from teaching.dynamo import ConditionFailed
 from teaching.errors import Unavailable
 from teaching.settings import settings
 from teaching.tally import tree
-from teaching.tally.nodes import NodeName, Stored, new_name, node_row, read_nodes
+from teaching.tally.nodes import Stored, new_name, node_row, read_nodes
 from teaching.tally.tree import EMPTY, LOWEST, ROOT, Branch, Change, Child, Entry, Key, Leaf, Node
 
 TRIES = 12
@@ -387,7 +387,5 @@ def _delete_write(way: Way, name: str, version: int) -> dict[str, Any]:
     key = {"list": way.list_name, "node": name}
     condition, values = "version = :version", {":version": version}
     return {
-        "Delete": dynamo.delete_arguments(
-            settings().tallies_table, key, condition=condition, values=values
-        )
+        "Delete": dynamo.delete_arguments(settings().tallies_table, key, condition=condition, values=values)
     }
