@@ -139,7 +139,7 @@ def _check_rows(kind: Kind, rows: Sequence[Item]) -> int:
         for identity, now in counted.items()
         if ledgers[identity].counted != now or any((list_name, ROOT) in lost for list_name in now)
     ]
-    return len(stale) + apply(suspects, kind.current, repair={})
+    return len(stale) + apply(suspects, kind.current, repair={}).drifted
 
 
 def _check_ledgers(rows: Sequence[Item]) -> int:
@@ -153,7 +153,7 @@ def _check_ledgers(rows: Sequence[Item]) -> int:
         }
         alive = kind.current(list(ledgers))
         gone = [identity for identity, counted in ledgers.items() if counted and identity not in alive]
-        drifted += apply(gone, kind.current, repair={})
+        drifted += apply(gone, kind.current, repair={}).drifted
     return drifted
 
 
@@ -183,7 +183,7 @@ def _check_stretch(kind: Kind, list_name: str, stretch: Stretch) -> int:
             suspects[f"{kind.name}#{key[1]}"] |= set()
     for key in known:
         suspects[f"{kind.name}#{key[1]}"].add((list_name, key))
-    drifted = apply(suspects, kind.current, repair=suspects)
+    drifted = apply(suspects, kind.current, repair=suspects).drifted
     if stretch.agrees:
         return drifted
     resum(list_name, stretch.low)

@@ -9,6 +9,7 @@ else does: whoever read the state earlier can then no longer write it.
 
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 from uuid import uuid4
 
 from teaching import dynamo
@@ -34,13 +35,29 @@ Places = Mapping[str, Collection[Place]]
 """For ids, the places in the trees where they were seen and may not belong."""
 
 
-def apply(ids: Iterable[str], current: Current, *, repair: Places | None = None) -> int:
-    """Brings every list to what the ids (`<kind>#<id>`) count as now; answers how many had drifted.
+class Applied(NamedTuple):
+    drifted: int
+    failed: frozenset[str]
+    """The ids (`<kind>#<id>`) that could not be applied."""
 
-    With `repair` the trees are mended even where the ledger claims that all is well. Raises
-    `Unavailable` when others keep changing the same rows.
+
+def apply(ids: Iterable[str], current: Current, *, repair: Places | None = None) -> Applied:
+    """Brings every list to what the ids (`<kind>#<id>`) count as now; what fails keeps no other from it.
+
+    With `repair` the trees are mended even where the ledger claims that all is well.
     """
-    return sum(_apply_block(block, current, repair) for block in dynamo.chunked(dict.fromkeys(ids), BLOCK))
+    drifted = 0
+    failed: set[str] = set()
+    for block in dynamo.chunked(dict.fromkeys(ids), BLOCK):
+        try:
+            drifted += _apply_block(block, current, repair)
+        except Exception:
+            for identity in block:
+                try:
+                    drifted += _apply_block([identity], current, repair)
+                except Exception:
+                    failed.add(identity)
+    return Applied(drifted, frozenset(failed))
 
 
 def _apply_block(ids: Sequence[str], current: Current, repair: Places | None) -> int:
