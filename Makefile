@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is made on first use and again when what is pinned changes.
 MAKEFLAGS += --no-print-directory
-export HOST PORT STORE DATA_DIR ROLE SUB FILE N
+export HOST PORT STORE DATA_DIR ROLE SUB FILE N STACK
 # What the SAM CLI wants to know before it looks at a template; no account is needed.
 export AWS_DEFAULT_REGION ?= ap-southeast-3
 export SAM_CLI_TELEMETRY = 0
@@ -15,7 +15,7 @@ BIN = .venv/bin
 READY = .venv/ready
 SAM = .venv/sam
 
-.PHONY: help start test token load check format bench build openapi clean
+.PHONY: help start test token load redrive check format bench build openapi clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ token: $(READY) ## Print a token: ROLE=admin|asesor|participant [SUB=<uuid>]
 
 load: $(READY) ## Send FILE=records.jsonl to the running server
 	@exec $(BIN)/python -m local.load
+
+redrive: $(READY) ## Try every failed change again now (STACK=<name> in AWS, else the running server)
+	@exec $(BIN)/python -m local.redrive
 
 check: $(READY) $(SAM)/ready ## Lint, types, template, API document, and what requests may cost
 	@$(BIN)/ruff check .

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -77,18 +75,20 @@ def _followed(facts: Template, address: str) -> Iterator[Streams]:
     """The stream of submissions, which what was loaded has passed already."""
     functions = Functions(facts, aws.environment(address, address))
     try:
-        with TemporaryDirectory() as folder:
-            sources = [source for source in facts.streams if source.table == settings().submissions_table]
-            failed = Path(folder) / "failed.jsonl"
-            streams = Streams(sources, address, functions.invoke, folder=None, failed=failed)
-            streams.start()
-            try:
-                streams.drain()
-                yield streams
-            finally:
-                streams.stop()
+        sources = [source for source in facts.streams if source.table == settings().submissions_table]
+        streams = Streams(sources, address, functions.invoke, send=_give_up, folder=None)
+        streams.start()
+        try:
+            streams.drain()
+            yield streams
+        finally:
+            streams.stop()
     finally:
         functions.close()
+
+
+def _give_up(queue: str, body: str) -> None:
+    raise AssertionError(f"a batch was given up: {body}")
 
 
 def _rows() -> Iterator[dict[str, Any]]:

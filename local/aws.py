@@ -1,16 +1,17 @@
 """What AWS would be to the functions: their environment, and the two services besides DynamoDB.
 
-The SDK finds both by its own variables, so nothing in the layer knows that it runs locally.
+The SDK finds them by its own variables, so nothing in the layer knows that it runs locally.
 """
 
 import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from local.queues import Queue
 from local.template import REGION
 
 
@@ -22,21 +23,32 @@ def environment(dynamodb: str, stand_in: str) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+        **endpoints(dynamodb, stand_in),
+    }
+
+
+def endpoints(dynamodb: str, stand_in: str) -> dict[str, str]:
+    """The SDK's variables for where services are."""
+    return {
         "AWS_ENDPOINT_URL": stand_in,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
+        "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": dynamodb,
     }
 
 
 class StandIn:
-    """Secrets Manager's `GetSecretValue` and SQS's `SendMessage`, as the functions call them.
+    """Secrets Manager's `GetSecretValue` and SQS's `SendMessage` and `SendMessageBatch`, as the functions
+    call them.
 
-    Messages are appended to `<folder>/<queue>.jsonl`; the `reason` of a rejected record is also kept
-    for whoever sent the record and asks for it with `reason`.
+    Messages go to the queue of that name among `queues`, which feed a function. Others are appended to
+    `<folder>/<queue>.jsonl`; the `reason` of a rejected record is also kept for whoever sent the record
+    and asks for it with `reason`.
     """
 
-    def __init__(self, secrets: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, secrets: Mapping[str, str], folder: Path, queues: Iterable[Queue] = ()) -> None:
         self._secrets = secrets
         self._folder = folder
+        self._queues = {queue.name: queue for queue in queues}
         self._reasons: dict[str, str | None] = {}
         self._lock = threading.Lock()
 
@@ -46,7 +58,11 @@ class StandIn:
             case "secretsmanager.GetSecretValue":
                 return self._secret(request["SecretId"])
             case "AmazonSQS.SendMessage":
-                return self._send(request)
+                return 200, self._sent(request["QueueUrl"], request)
+            case "AmazonSQS.SendMessageBatch":
+                url, entries = request["QueueUrl"], request["Entries"]
+                sent = [{"Id": entry["Id"], **self._sent(url, entry)} for entry in entries]
+                return 200, {"Successful": sent}
         return 400, {"__type": "UnknownOperationException", "message": f"{target} has no stand-in here"}
 
     def _secret(self, name: str) -> tuple[int, dict[str, Any]]:
@@ -54,20 +70,26 @@ class StandIn:
             return 400, {"__type": "ResourceNotFoundException", "message": f"no secret {name}"}
         return 200, {"Name": name, "SecretString": self._secrets[name]}
 
-    def _send(self, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    def _sent(self, url: str, message: Mapping[str, Any]) -> dict[str, Any]:
         attributes = {
             name: attribute.get("StringValue", "")
-            for name, attribute in request.get("MessageAttributes", {}).items()
+            for name, attribute in message.get("MessageAttributes", {}).items()
         }
-        body = request["MessageBody"]
-        self.keep(request["QueueUrl"].rpartition("/")[2], {"attributes": attributes, "body": body})
+        body = message["MessageBody"]
+        self.send(url.rpartition("/")[2], body, attributes)
         with self._lock:
             if attributes.get("message_id") in self._reasons:
                 self._reasons[attributes["message_id"]] = attributes.get("reason", "")
         digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
-        return 200, {"MessageId": str(uuid.uuid4()), "MD5OfMessageBody": digest}
+        return {"MessageId": str(uuid.uuid4()), "MD5OfMessageBody": digest}
 
-    def keep(self, queue: str, message: Mapping[str, Any]) -> None:
+    def send(self, queue: str, body: str, attributes: Mapping[str, str] | None = None) -> None:
+        if queue in self._queues:
+            self._queues[queue].send(body)
+        else:
+            self._keep(queue, {"attributes": dict(attributes or {}), "body": body})
+
+    def _keep(self, queue: str, message: Mapping[str, Any]) -> None:
         """Appends a message to the queue's file, where a person can read it."""
         with self._lock, (self._folder / f"{queue}.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(message, ensure_ascii=False) + "\n")

@@ -4,23 +4,16 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from local.aws import StandIn
-from local.functions import FunctionError
+from local.queues import Message, deliver
 from local.template import REGION, QueueSource
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
-
-
-@dataclass(frozen=True)
-class _Message:
-    line: int
-    id: str
-    body: str
 
 
 class Intake:
@@ -41,46 +34,43 @@ class Intake:
         as lines only. Every line has been taken or refused when this returns.
         """
         rejected: dict[int, str] = {}
-        messages = []
+        messages: dict[int, Message] = {}
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
-                messages.append(_Message(number, str(uuid.uuid4()), _event(line)))
+                messages[number] = Message(_event(line))
             except ValueError as error:
                 rejected[number] = str(error)
-                self._stand_in.keep("RejectedRecords", {"attributes": {"reason": str(error)}, "body": line})
-        for start in range(0, len(messages), self._source.batch_size):
-            rejected |= self._deliver(messages[start : start + self._source.batch_size])
+                self._stand_in.send("RejectedRecords", line, {"reason": str(error)})
+        numbers = list(messages)
+        for start in range(0, len(numbers), self._source.batch_size):
+            batch = numbers[start : start + self._source.batch_size]
+            rejected |= self._deliver({number: messages[number] for number in batch})
         told = [{"line": line, "reason": reason} for line, reason in sorted(rejected.items())]
         taken = sum(1 for line in lines if line.strip()) - len(rejected)
         return {"accepted": taken, "rejected": told}
 
-    def _deliver(self, batch: Sequence[_Message]) -> dict[int, str]:
-        for message in batch:
+    def _deliver(self, batch: Mapping[int, Message]) -> dict[int, str]:
+        """By their lines, the reasons of the messages that were not taken."""
+        for message in batch.values():
             self._stand_in.await_reason(message.id)
-        waiting = {message.id: message for message in batch}
-        why = "not taken"
+        waiting = dict(batch)
+        why = ""
         for pause in _pauses(self._source.max_receives):
             time.sleep(pause)
-            try:
-                result = self._invoke(self._source.function, _sqs_event(self._source, waiting.values()))
-            except FunctionError as error:
-                why = str(error)
-                continue
-            failed = {failure["itemIdentifier"] for failure in (result or {}).get("batchItemFailures", [])}
-            waiting = {key: message for key, message in waiting.items() if key in failed}
+            failed, why = deliver(self._source, self._invoke, list(waiting.values()))
+            waiting = {line: message for line, message in waiting.items() if message.id in failed}
             if not waiting:
                 break
         rejected = {
-            message.line: reason
-            for message in batch
+            line: reason
+            for line, message in batch.items()
             if (reason := self._stand_in.reason(message.id)) is not None
         }
-        for message in waiting.values():
-            reason = f"given up after {self._source.max_receives} tries: {why}"
-            rejected[message.line] = reason
-            self._stand_in.keep("RejectedRecords", {"attributes": {"reason": reason}, "body": message.body})
+        for line, message in waiting.items():
+            rejected[line] = f"given up after {self._source.max_receives} tries: {why}"
+            self._stand_in.send("RejectedRecords", message.body, {"reason": rejected[line]})
         return rejected
 
 
@@ -110,32 +100,8 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _sqs_event(source: QueueSource, messages: Any) -> dict[str, Any]:
-    sent = str(int(time.time() * 1000))
-    return {
-        "Records": [
-            {
-                "messageId": message.id,
-                "receiptHandle": message.id,
-                "body": message.body,
-                "attributes": {
-                    "ApproximateReceiveCount": "1",
-                    "SentTimestamp": sent,
-                    "SenderId": "local",
-                    "ApproximateFirstReceiveTimestamp": sent,
-                },
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:{source.queue}",
-                "awsRegion": REGION,
-            }
-            for message in messages
-        ]
-    }
-
-
-def _pauses(tries: int) -> Iterator[float]:
-    """Before each try, in seconds."""
+def _pauses(tries: int | None) -> Iterator[float]:
+    """Before each try, in seconds; None: for ever."""
     yield 0
-    for doubling in range(tries - 1):
+    for doubling in range(tries - 1) if tries else count():
         yield min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**doubling)

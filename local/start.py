@@ -16,6 +16,7 @@ from local import aws, demo, settings, store, template, tokens
 from local.functions import Functions
 from local.gateway import Gateway
 from local.load import progress_bar
+from local.queues import Queue
 from local.records import Intake
 from local.schedule import Scheduler
 from local.streams import Streams
@@ -31,15 +32,27 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class System:
-    """The running parts. `drain` waits until the streams have been applied."""
+    """The running parts. `drain` waits until the streams have been applied, and what failed tried again."""
 
     url: str
     functions: Functions
     intake: Intake
     streams: Streams
+    failed_changes: Queue
 
     def drain(self) -> None:
         self.streams.drain(_LONGEST_DRAIN)
+        self.failed_changes.drain(_LONGEST_DRAIN)
+        self.streams.drain(_LONGEST_DRAIN)
+
+    def redrive(self) -> dict[str, Any]:
+        """Has every failed change tried now: how many are healed, and what the others say."""
+        before = {message.id for message in self.failed_changes.waiting()}
+        self.failed_changes.redrive()
+        self.failed_changes.drain(_LONGEST_DRAIN)
+        remaining = self.failed_changes.waiting()
+        healed = before.difference(message.id for message in remaining)
+        return {"healed": len(healed), "remaining": [message.body for message in remaining]}
 
 
 @contextmanager
@@ -59,10 +72,15 @@ def serve(
     disk, the streams' checkpoints. Raises `OSError` if the port is in use.
     """
     with ExitStack() as stack:
-        stand_in = aws.StandIn(tokens.secret(facts, tokens.token_key(folder)), folder)
 
         def invoke(name: str, event: Any) -> Any:
             return functions.invoke(name, event)
+
+        sources = {source.queue: source for source in facts.queues}
+        failed_changes = Queue(sources["FailedChanges"], invoke, folder=folder if checkpoints else None)
+        stack.callback(failed_changes.stop)
+        secrets = tokens.secret(facts, tokens.token_key(folder))
+        stand_in = aws.StandIn(secrets, folder, [failed_changes])
 
         def take(body: str) -> dict[str, Any]:
             return intake.accept(body.split("\n")) | {"kept_in": str(folder / "RejectedRecords.jsonl")}
@@ -74,8 +92,11 @@ def serve(
                 return {"drained": False}
             return {"drained": True}
 
-        intake = Intake(facts.queues[0], invoke, stand_in)
-        calls = {"records": take, "drain": drain}
+        def redrive(_: str) -> dict[str, Any]:
+            return system.redrive()
+
+        intake = Intake(sources["Records"], invoke, stand_in)
+        calls = {"records": take, "drain": drain, "redrive": redrive}
         gateway = Gateway(port, facts, invoke, stand_in, calls, access_log, host)
         stack.callback(gateway.server_close)
         functions = Functions(
@@ -88,10 +109,11 @@ def serve(
             facts.streams,
             endpoint,
             invoke,
+            send=stand_in.send,
             folder=folder / "streams" if checkpoints else None,
-            failed=folder / "FailedChanges.jsonl",
         )
-        system = System(gateway.url, functions, intake, streams)
+        system = System(gateway.url, functions, intake, streams, failed_changes)
+        failed_changes.start()
         streams.start()
         stack.callback(streams.stop)
         yield system
@@ -164,7 +186,7 @@ def run(stack: ExitStack) -> None:
         if complete and not in_memory:
             loaded.touch()
     system.drain()
-    _write_sam_variables(folder, system.url, endpoint)
+    _write_sam_variables(folder, endpoint, system.url)
     _say_ready(facts, folder, system.url)
     scheduler = Scheduler(facts.schedules, system.functions.invoke)
     scheduler.start()
@@ -173,9 +195,8 @@ def run(stack: ExitStack) -> None:
 
 def _write_sam_variables(folder: Path, *endpoints: str) -> None:
     """What `sam local --env-vars` takes, so that functions in containers find this server and its store."""
-    names = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB")
     reached = [endpoint.replace("127.0.0.1", "host.docker.internal") for endpoint in endpoints]
-    variables = {"Parameters": dict(zip(names, reached, strict=True))}
+    variables = {"Parameters": aws.endpoints(*reached)}
     (folder / "sam-local.json").write_text(json.dumps(variables, indent=2) + "\n")
 
 

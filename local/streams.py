@@ -24,14 +24,16 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
 Invoke = Callable[[str, Mapping[str, Any]], Any]
+Send = Callable[[str, str], object]
+"""Sends a queue a message's body."""
 Record = dict[str, Any]
 
 
 class Streams:
     """Runs a mapping for each source from `start` to `stop`, or until the process ends.
 
-    `folder` keeps the checkpoints (None: the store is in memory, so is this) and `failed`, a file,
-    what was given up after the source's retries, in the form of Lambda's on-failure destination.
+    `folder` keeps the checkpoints (None: the store is in memory, so is this). What is given up after the
+    source's retries is sent to its queue of failures, in the form of Lambda's on-failure destination.
     """
 
     def __init__(
@@ -40,8 +42,8 @@ class Streams:
         endpoint: str,
         invoke: Invoke,
         *,
+        send: Send,
         folder: Path | None,
-        failed: Path,
     ) -> None:
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
@@ -50,8 +52,8 @@ class Streams:
                 source,
                 endpoint,
                 invoke,
+                send=send,
                 checkpoints=folder / f"{source.name}.json" if folder else None,
-                failed=failed,
             )
             for source in sources
         ]
@@ -87,15 +89,15 @@ class EventSourceMapping:
         endpoint: str,
         invoke: Invoke,
         *,
+        send: Send,
         checkpoints: Path | None,
-        failed: Path,
     ) -> None:
         self.name = source.name
         self.invocations = 0
         self._source = source
         self._invoke = invoke
         self._file = checkpoints
-        self._failed = failed
+        self._send = send
         self._dynamo = client("dynamodb", endpoint)
         self._streams = client("dynamodbstreams", endpoint)
         self._done: dict[str, str] = {}
@@ -207,7 +209,7 @@ class EventSourceMapping:
         return str(answer["ShardIterator"])
 
     def _handle(self, shard: str, records: Sequence[Record]) -> None:
-        """Has the function take the records in order; what it never takes goes to the file of failures.
+        """Has the function take the records in order; what it never takes goes to the queue of failures.
 
         A batch that fails at its first record is bisected where the source says so, and tried again
         after a pause, up to the source's retries.
@@ -250,6 +252,8 @@ class EventSourceMapping:
         return min((places.get(failure.get("itemIdentifier"), 0) for failure in failures), default=None)
 
     def _give_up(self, shard: str, records: Sequence[Record], tries: int) -> None:
+        if not self._source.on_failure:
+            return
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
         message = {
             "requestContext": {
@@ -266,8 +270,7 @@ class EventSourceMapping:
                 "streamArn": self._arn,
             },
         }
-        with self._failed.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(message) + "\n")
+        self._send(self._source.on_failure, json.dumps(message))
 
     def _checkpoint(self, shard: str, record: Record) -> None:
         self._done[shard] = record["dynamodb"]["SequenceNumber"]

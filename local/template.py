@@ -60,10 +60,13 @@ class Route:
 
 @dataclass(frozen=True)
 class QueueSource:
+    """`visibility_timeout` in seconds; `max_receives` None: for as long as the queue keeps a message."""
+
     function: str
     queue: str
     batch_size: int
-    max_receives: int
+    visibility_timeout: float
+    max_receives: int | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class StreamSource:
     retries: int | None
     bisect: bool
     partial_failures: bool
+    on_failure: str | None
+    """The queue that is told what was given up."""
 
     @property
     def name(self) -> str:
@@ -158,10 +163,14 @@ class Template:
                 function,
                 queue := _logical_id(properties["Queue"]),
                 int(properties.get("BatchSize", 10)),
-                int(self.resources[queue]["Properties"].get("RedrivePolicy", {}).get("maxReceiveCount", 10)),
+                float(self._queue(queue).get("VisibilityTimeout", 30)),
+                self._queue(queue).get("RedrivePolicy", {}).get("maxReceiveCount"),
             )
             for function, _, properties in self._events("SQS")
         ]
+
+    def _queue(self, name: str) -> dict[str, Any]:
+        return dict(self.resources[name].get("Properties", {}))
 
     @cached_property
     def streams(self) -> list[StreamSource]:
@@ -174,6 +183,7 @@ class Template:
                 retries=None if (most := int(properties.get("MaximumRetryAttempts", -1))) < 0 else most,
                 bisect=bool(properties.get("BisectBatchOnFunctionError", False)),
                 partial_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+                on_failure=_destination(properties.get("DestinationConfig", {})),
             )
             for function, name, properties in self._events("DynamoDB")
         ]
@@ -313,6 +323,11 @@ class _Resolver:
 
 def _logical_id(reference: str) -> str:
     return reference.partition(".")[0]
+
+
+def _destination(configuration: Mapping[str, Any]) -> str | None:
+    on_failure = configuration.get("OnFailure")
+    return _logical_id(on_failure["Destination"]) if on_failure else None
 
 
 def _rate(expression: str) -> int | None:

@@ -1,9 +1,10 @@
 """What tests share: a store in memory with the template's tables, and the functions' environment."""
 
+import json
 import os
 import threading
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
 import pytest
 
@@ -57,6 +58,20 @@ def tables(store: str, facts: Template) -> str:
     """The store with every table empty."""
     local_store.empty_tables(store, facts)
     return store
+
+
+@pytest.fixture
+def set_aside(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is sent to the queue FailedChanges from here on."""
+    sent: list[Any] = []
+
+    def send_all(queue: str, bodies: Iterable[str]) -> None:
+        assert queue == "FailedChanges"
+        sent.extend(map(json.loads, bodies))
+
+    monkeypatch.setenv("FAILED_CHANGES_QUEUE", "FailedChanges")
+    monkeypatch.setattr("teaching.sqs.send_all", send_all)
+    return sent
 
 
 @pytest.fixture(scope="session")

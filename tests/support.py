@@ -12,9 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from threading import Barrier
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from local import demo
+from local.store import client
 from teaching import dynamo, jsons, projections
 from teaching.http.auth import Caller, Role
 from teaching.intake import queue
@@ -139,8 +141,34 @@ def settle() -> None:
             changes += [Change(table, row["id"]) for row in rows]
             if not start:
                 break
-    projections.refresh([change for change in changes if change.table != tables.submissions_table])
-    projections.count(changes)
+    refreshed = [change for change in changes if change.table != tables.submissions_table]
+    assert projections.refresh(refreshed) == projections.count(changes) == []
+
+
+def given_up(endpoint: str, table: str, identity: str | None = None) -> Data:
+    """What Lambda tells of a batch of the table's stream that it gave up: from the first record of the row
+    to its last, or all of the stream.
+    """
+    arn = client("dynamodb", endpoint).describe_table(TableName=table)["Table"]["LatestStreamArn"]
+    reader = client("dynamodbstreams", endpoint)
+    shard = reader.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][-1]["ShardId"]
+    start = reader.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    records = [
+        record["dynamodb"] for record in reader.get_records(ShardIterator=start["ShardIterator"])["Records"]
+    ]
+    numbers = [
+        record["SequenceNumber"] for record in records if identity in (None, record["Keys"]["id"]["S"])
+    ]
+    return {
+        "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 21},
+        "DDBStreamBatchInfo": {
+            "shardId": shard,
+            "startSequenceNumber": numbers[0],
+            "endSequenceNumber": numbers[-1],
+            "batchSize": len(numbers),
+            "streamArn": arn,
+        },
+    }
 
 
 def race(times: int, act: Callable[[int], Result]) -> list[Result]:
@@ -238,9 +266,15 @@ def request(
     return made
 
 
+def context(*remaining: int) -> Any:
+    """A Lambda context that has so many milliseconds left, each time it is asked; 15 minutes unless given."""
+    left = iter(remaining)
+    return SimpleNamespace(get_remaining_time_in_millis=lambda: next(left, 900_000))
+
+
 def invoke(function: str, event: Data) -> Any:
     """What functions/<function>/app.py makes of the event."""
-    return importlib.import_module(f"functions.{function}.app").handler(event, None)
+    return importlib.import_module(f"functions.{function}.app").handler(event, context())
 
 
 def call(function: str, event: Data) -> Answer:

@@ -1,6 +1,8 @@
 """Each function's role allows what the function calls, and nothing that it never does."""
 
 import importlib
+import json
+import os
 from collections.abc import Callable
 from functools import partial
 from itertools import product
@@ -47,8 +49,12 @@ def needed(operation: str, arguments: dict[str, Any]) -> set[Call]:
         case "GetSecretValue":
             prefix = f"arn:aws:secretsmanager:{template.REGION}:123456789012:secret:"
             return {("secretsmanager:GetSecretValue", f"{prefix}{arguments['SecretId']}-??????")}
-        case "SendMessage":
+        case "SendMessage" | "SendMessageBatch":
             return {("sqs:SendMessage", f"{arguments['QueueUrl']}.Arn")}
+        case "DescribeStream" | "GetShardIterator":
+            return {(f"dynamodb:{operation}", f"{streamed(arguments['StreamArn'])}.StreamArn")}
+        case "GetRecords":
+            return {("dynamodb:GetRecords", f"{streamed(arguments['ShardIterator'])}.StreamArn")}
         case "BatchGetItem" | "BatchWriteItem":
             return {(f"dynamodb:{operation}", f"{table}.Arn") for table in arguments["RequestItems"]}
         case "TransactWriteItems":
@@ -56,6 +62,11 @@ def needed(operation: str, arguments: dict[str, Any]) -> set[Call]:
             return {(f"dynamodb:{action}Item", f"{part['TableName']}.Arn") for action, part in parts}
     index = f"/index/{arguments['IndexName']}" if "IndexName" in arguments else ""
     return {(f"dynamodb:{operation}", f"{arguments['TableName']}.Arn{index}")}
+
+
+def streamed(place: str) -> str:
+    """The table of a stream, whose ARN a shard's iterator begins with."""
+    return place.split("/")[1]
 
 
 class Caller:
@@ -66,7 +77,8 @@ class Caller:
 
     def __call__(self, function: str, role: str = "asesor", context: Any = None, **changes: Any) -> Any:
         event = example(function, self._make_token(role), **changes)
-        result = importlib.import_module(f"functions.{function}.app").handler(event, context)
+        handler = importlib.import_module(f"functions.{function}.app").handler
+        result = handler(event, context or support.context())
         assert result.get("statusCode", 200) in (200, 302, 404), result
         return result
 
@@ -102,7 +114,7 @@ def ingest_records(call: Caller) -> None:
     assert call("ingest_records", Records=sent) == {"batchItemFailures": []}
 
 
-def apply_changes(call: Caller) -> None:
+def apply_changes(call: Callable[..., Any]) -> None:
     """Where a submission has a leaf of its own, moving it takes the leaf away: that is a deletion."""
     newest = support.new_id()
     with pytest.MonkeyPatch.context() as patch:
@@ -111,6 +123,15 @@ def apply_changes(call: Caller) -> None:
             support.take_in("submission", submission(identity, handed_in, updated))
             call("apply_changes", Records=[change("SubmissionsTable", identity)])
     call("apply_changes", Records=[change("SessionsTable", support.SESSION)])
+    call("apply_changes", Records=[change("SubmissionsTable", damaged())])
+
+
+def damaged() -> str:
+    """A submission that nothing can be made of, but that its participant's name would be in it."""
+    identity = support.new_id()
+    row = {"id": identity, "order_key": "submitted#2026#id", "user_id": support.PARTICIPANT, "version": 1}
+    dynamo.put("SubmissionsTable", row)
+    return identity
 
 
 def submission(identity: str, handed_in: int, updated: int) -> dict[str, Any]:
@@ -121,13 +142,45 @@ def submission(identity: str, handed_in: int, updated: int) -> dict[str, Any]:
     )
 
 
-def refresh_copies(call: Caller) -> None:
-    renamed = [support.person("asesor", support.ASESOR, "Budi S."), support.participant(name="Siti R.")]
-    support.take_in("user", *renamed)
-    for user in renamed:
+def refresh_copies(call: Callable[..., Any]) -> None:
+    damaged()
+    for user in renamed():
         call("refresh_copies", Records=[change("UsersTable", user["id"])])
     call("refresh_copies", Records=[change("ItemsTable", support.ITEM)])
     call("refresh_copies", Records=[change("SessionsTable", support.SESSION)])
+
+
+def renamed() -> list[dict[str, Any]]:
+    people = [support.person("asesor", support.ASESOR, "Budi S."), support.participant(name="Siti R.")]
+    support.take_in("user", *people)
+    return people
+
+
+def heal_changes(call: Caller) -> None:
+    """Every kind of change; then those of a batch of each stream, one of which fails again."""
+    apply_changes(partial(heal_instead, call))
+    refresh_copies(partial(heal_instead, call))
+    call("heal_changes", Records=[failed({"table": "PresencesTable", "id": presence()})])
+    damaged()
+    for table in ("SubmissionsTable", "SessionsTable", "UsersTable", "ItemsTable"):
+        told = support.given_up(os.environ["AWS_ENDPOINT_URL_DYNAMODB"], table)
+        call("heal_changes", Records=[failed(told)])
+
+
+def heal_instead(call: Caller, function: str, Records: list[dict[str, Any]]) -> None:
+    """The changes that another function would be told, as ones that had failed."""
+    for record in Records:
+        identity = record["dynamodb"]["Keys"]["id"]["S"]
+        call("heal_changes", Records=[failed({"table": streamed(record["eventSourceARN"]), "id": identity})])
+
+
+def presence() -> str:
+    return f"{support.SESSION}#{support.PARTICIPANT}"
+
+
+def failed(body: dict[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any] = example("heal_changes")["Records"][0]
+    return message | {"body": json.dumps(body)}
 
 
 def recompute_statistics(call: Caller) -> None:
@@ -162,6 +215,7 @@ SCENES: dict[str, Callable[[Caller], object]] = {
     "IngestRecords": ingest_records,
     "ApplyChanges": apply_changes,
     "RefreshCopies": refresh_copies,
+    "HealChanges": heal_changes,
     "RecomputeStatistics": recompute_statistics,
 }
 

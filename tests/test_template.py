@@ -3,11 +3,12 @@
 import dataclasses
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from local import template
+from local import aws, template
 from local.template import ROOT, Function
 from teaching.settings import Settings
 from tests.examples import example
@@ -135,13 +136,18 @@ def test_a_function_is_traced_and_ends_in_time(function: Function) -> None:
 def test_the_environment_is_what_the_settings_read(function: Function) -> None:
     names = {field.name.upper() for field in dataclasses.fields(Settings)}
     of_tools = {name for name in function.environment if name.startswith("POWERTOOLS_")}
-    own = {"REJECTED_RECORDS_QUEUE"} if function.name == "IngestRecords" else set()
-    assert function.environment.keys() == names | of_tools | own
+    own = {
+        "IngestRecords": {"REJECTED_RECORDS_QUEUE"},
+        "ApplyChanges": {"FAILED_CHANGES_QUEUE"},
+        "RefreshCopies": {"FAILED_CHANGES_QUEUE"},
+        "HealChanges": {"FAILED_CHANGES_QUEUE"},
+    }
+    assert function.environment.keys() == names | of_tools | own.get(function.name, set())
 
 
 def test_endpoints_are_declared_for_sam_local_and_absent_in_aws() -> None:
     declared = (TEMPLATE.root / "template.yaml").read_text()
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+    for name in aws.endpoints("", ""):
         assert f"{name}: !Ref AWS::NoValue" in declared
         assert not any(name in function.environment for function in TEMPLATE.functions.values())
 
@@ -169,17 +175,39 @@ def test_streams_retry_what_failed_and_keep_what_is_given_up() -> None:
         assert stream.partial_failures
         assert stream.bisect
         assert stream.retries
-        event = properties(stream.function)["Events"][stream.event]["Properties"]
-        assert event["DestinationConfig"]["OnFailure"]["Destination"] == "FailedChanges.Arn"
+        assert stream.on_failure == "FailedChanges"
 
 
 def test_records_that_fail_end_in_the_dead_letter_queue_and_ring() -> None:
     assert properties("Records")["RedrivePolicy"]["deadLetterTargetArn"] == "RejectedRecords.Arn"
     assert properties("Records")["VisibilityTimeout"] >= 6 * TEMPLATE.functions["IngestRecords"].timeout
-    watched = [
-        resource["Properties"]["Dimensions"]
-        for resource in TEMPLATE.resources.values()
-        if resource["Type"] == "AWS::CloudWatch::Alarm"
-    ]
-    queues = ("RejectedRecords", "FailedChanges")
-    assert watched == [[{"Name": "QueueName", "Value": f"{queue}.QueueName"}] for queue in queues]
+    assert properties("RecordsRejected")["Dimensions"] == of_queue("RejectedRecords")
+
+
+def of_queue(queue: str) -> list[dict[str, str]]:
+    return [{"Name": "QueueName", "Value": f"{queue}.QueueName"}]
+
+
+def test_failed_changes_are_tried_every_few_minutes_for_as_long_as_sqs_keeps_them() -> None:
+    queue = properties("FailedChanges")
+    assert TEMPLATE.functions["HealChanges"].timeout <= queue["VisibilityTimeout"] <= 300
+    assert queue["MessageRetentionPeriod"] == timedelta(days=14).total_seconds()
+    assert "RedrivePolicy" not in queue
+    source = properties("HealChanges")["Events"]["FailedChanges"]["Properties"]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
+
+
+def test_changes_that_are_not_healed_for_a_quarter_of_an_hour_ring() -> None:
+    """Both counts: between two tries a message is not visible."""
+    alarm = properties("ChangesFailed")
+    answer, *counts = alarm["Metrics"]
+    assert answer["Expression"] == " + ".join(count["Id"] for count in counts)
+    assert {count["MetricStat"]["Metric"]["MetricName"] for count in counts} == {
+        "ApproximateNumberOfMessagesVisible",
+        "ApproximateNumberOfMessagesNotVisible",
+    }
+    for count in counts:
+        assert count["MetricStat"]["Metric"]["Dimensions"] == of_queue("FailedChanges")
+        assert count["MetricStat"]["Period"] * alarm["EvaluationPeriods"] == 15 * 60
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")

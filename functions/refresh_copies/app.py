@@ -3,7 +3,8 @@
 from typing import Any
 
 from teaching import projections, streams
+from teaching.streams import Context
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    return streams.follow(event, projections.refresh)
+def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    return streams.follow(event, context, projections.refresh, at_a_time=1)

@@ -19,8 +19,10 @@ from tempfile import TemporaryDirectory
 HERE = Path(__file__).resolve().parent
 TEMPLATE = HERE.parent.parent / "template.yaml"
 PLATFORMS = ("manylinux2014_aarch64", "manylinux2014_x86_64")
-SERVICES = {"dynamodb", "secretsmanager", "sqs"}
-"""The services whose clients the layer makes; botocore's descriptions of all others stay behind."""
+SERVICES = {"dynamodb", "dynamodbstreams", "streams.dynamodb", "secretsmanager", "sqs"}
+"""The services whose clients the layer makes, and the one whose addresses have another name than itself;
+botocore's descriptions of all others stay behind.
+"""
 UNUSED_DESCRIPTIONS = ("examples-1.json", "paginators-1.json", "waiters-2.json")
 
 

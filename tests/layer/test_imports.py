@@ -8,12 +8,14 @@ import pytest
 import teaching
 
 LAYERS = [
+    {"healing"},
     {"projections", "recompute", "intake.queue"},
     {"coaching", "grading"},
     {"directory", "tally"},
     {"intake.records"},
     {"http"},
-    {"dynamo", "jsons", "clock", "errors", "settings", "log", "streams"},
+    {"streams"},
+    {"sqs", "dynamo", "jsons", "clock", "errors", "settings", "log"},
 ]
 ROOT = Path(teaching.__path__[0])
 MODULES = sorted(

@@ -146,7 +146,7 @@ class Programme(RuleBasedStateMachine):
     def move_to_another_asesor(self, whose: str, asesor: str) -> None:
         self.asesor_of[whose] = asesor
         self._take_in_participant(whose)
-        projections.refresh([Change(tables().users_table, whose)])
+        assert projections.refresh([Change(tables().users_table, whose)]) == []
         self.untold += [
             Change(tables().submissions_table, identity)
             for identity, row in self.submissions.items()
@@ -172,7 +172,7 @@ class Programme(RuleBasedStateMachine):
         random = Random(seed)
         batch = self.untold + (random.sample(self.told, min(5, len(self.told))) if repeats else [])
         random.shuffle(batch)
-        projections.count(batch)
+        assert projections.count(batch) == []
         self.told += self.untold
         self.untold = []
         if not self.lost:

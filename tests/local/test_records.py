@@ -10,7 +10,7 @@ from local.functions import FunctionError
 from local.records import Intake
 from local.template import QueueSource
 
-SOURCE = QueueSource("IngestRecords", "Records", batch_size=3, max_receives=4)
+SOURCE = QueueSource("IngestRecords", "Records", batch_size=3, visibility_timeout=0, max_receives=4)
 
 
 @pytest.fixture

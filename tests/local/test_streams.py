@@ -37,7 +37,7 @@ class Project:
         self._folder = folder
         self._dynamo = client("dynamodb", store)
         self._running: list[Streams] = []
-        self.failed = folder / "failed.jsonl"
+        self.given_up: list[tuple[str, Any]] = []
 
     def write(self, *ids: str) -> None:
         for key in ids:
@@ -57,9 +57,13 @@ class Project:
             assert name == "Follow"
             return function([record["dynamodb"]["Keys"]["id"]["S"] for record in event["Records"]], event)
 
-        source = StreamSource("Follow", "Things", self._table, batch_size, retries, bisect, True)
+        source = StreamSource("Follow", "Things", self._table, batch_size, retries, bisect, True, "Failures")
         streams = Streams(
-            [source], self._store, invoke, folder=self._folder / "checkpoints", failed=self.failed
+            [source],
+            self._store,
+            invoke,
+            send=lambda queue, body: self.given_up.append((queue, json.loads(body))),
+            folder=self._folder / "checkpoints",
         )
         streams.start()
         self._running.append(streams)
@@ -202,8 +206,8 @@ def test_a_poisonous_record_is_isolated_given_up_and_kept(project: Project) -> N
     streams.drain()
     assert seen == [name for name in names(10) if name != "005"]
     assert tries == ["005"] * 4
-    (line,) = project.failed.read_text().splitlines()
-    message = json.loads(line)
+    ((queue, message),) = project.given_up
+    assert queue == "Failures"
     assert message["requestContext"]["approximateInvokeCount"] == 4
     assert message["DDBStreamBatchInfo"]["batchSize"] == 1
     assert (
@@ -226,7 +230,7 @@ def test_without_bisecting_the_whole_batch_is_given_up(project: Project) -> None
     project.write("c")
     streams.drain()
     assert seen == ["c"]
-    assert json.loads(project.failed.read_text())["DDBStreamBatchInfo"]["batchSize"] == 3
+    assert project.given_up[0][1]["DDBStreamBatchInfo"]["batchSize"] == 3
 
 
 def test_a_restart_goes_on_after_what_succeeded(project: Project) -> None:

@@ -50,6 +50,7 @@ Resources:
       MemorySize: 512
       Events:
         Queue: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn, BatchSize: 5}}
+        Patient: {Type: SQS, Properties: {Queue: !GetAtt Patient.Arn}}
         Stream:
           Type: DynamoDB
           Properties:
@@ -57,11 +58,13 @@ Resources:
             StartingPosition: TRIM_HORIZON
             MaximumRetryAttempts: 4
             FunctionResponseTypes: [ReportBatchItemFailures]
+            DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Patient.Arn}}
         Hourly: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(2 hours)}}
         Nightly: {Type: ScheduleV2, Properties: {ScheduleExpression: "cron(0 3 * * ? *)"}}
   Queue:
     Type: AWS::SQS::Queue
-    Properties: {RedrivePolicy: {maxReceiveCount: 3}}
+    Properties: {VisibilityTimeout: 60, RedrivePolicy: {maxReceiveCount: 3}}
+  Patient: {Type: AWS::SQS::Queue}
   Things:
     Type: AWS::DynamoDB::Table
     Properties:
@@ -123,8 +126,11 @@ def test_parameters_decide_conditions(tmp_path: Path) -> None:
 
 def test_event_sources(tmp_path: Path) -> None:
     found = facts(tmp_path)
-    assert found.queues == [QueueSource("Work", "Queue", 5, 3)]
-    assert found.streams == [StreamSource("Work", "Stream", "Things", 100, 4, False, True)]
+    assert found.queues == [
+        QueueSource("Work", "Queue", 5, 60, 3),
+        QueueSource("Work", "Patient", 10, 30, None),
+    ]
+    assert found.streams == [StreamSource("Work", "Stream", "Things", 100, 4, False, True, "Patient")]
     assert found.schedules == [
         Schedule("Work", "rate(2 hours)", 7200),
         Schedule("Work", "cron(0 3 * * ? *)", None),

@@ -1,51 +1,121 @@
-"""What is kept ready of the tables, brought up to date: the count trees, the copies, the search index."""
+"""What is kept ready of the tables, brought up to date: the count trees, the copies, the search index.
 
-from collections.abc import Callable, Iterable, Sequence
+What fails keeps nothing else from being done, and is answered as the change that would do it again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from teaching import dynamo
 from teaching.coaching import store as coaching
 from teaching.directory import store as directory
+from teaching.errors import Unavailable
 from teaching.grading import store as grading
+from teaching.log import logger
 from teaching.settings import settings
-from teaching.streams import Change
+from teaching.streams import Change, names
 from teaching.tally.apply import apply
 
 AT_ONCE = 32
+TRIES = 3
+"""How often a step is made that loses its races or is throttled, each of which has its own retries."""
 
 
-def count(changes: Sequence[Change]) -> None:
-    """Brings the lists of changed submissions and sessions up to date."""
+class Step(NamedTuple):
+    change: Change
+    """What asks for this step alone."""
+    do: Callable[[], None]
+
+
+def count(changes: Sequence[Change]) -> list[Change]:
+    """Brings the lists of changed submissions and sessions up to date; answers the changes that failed."""
     tables = settings()
-    apply(
-        [f"{grading.KIND}#{change.id}" for change in changes if change.table == tables.submissions_table],
-        grading.counted,
-    )
-    apply(
-        [f"{coaching.KIND}#{change.id}" for change in changes if change.table == tables.sessions_table],
-        coaching.counted,
-    )
+    failed: list[Change] = []
+    for table, kind, counted in (
+        (tables.submissions_table, grading.KIND, grading.counted),
+        (tables.sessions_table, coaching.KIND, coaching.counted),
+    ):
+        applied = apply([f"{kind}#{change.id}" for change in changes if change.table == table], counted)
+        failed += [Change(table, identity.removeprefix(f"{kind}#")) for identity in sorted(applied.failed)]
+    return failed
 
 
-def refresh(changes: Sequence[Change]) -> None:
-    """Brings the copies of changed users and items up to date, and what the search knows of all three."""
+def refresh(changes: Sequence[Change]) -> list[Change]:
+    """Brings up to date what rows carry of changed people and items, and what the search knows of them.
+
+    Answers what failed: of a person or item whose rows were not all brought up to date, those rows.
+    """
+    failed: list[Change] = []
+    for change in changes:
+        try:
+            for steps in dynamo.chunked(_steps(change), AT_ONCE):
+                failed += _failures(steps)
+        except Exception:
+            logger().warning("a change failed", extra={"changes": names([change])}, exc_info=True)
+            failed.append(change)
+    return list(dict.fromkeys(failed))
+
+
+def _steps(change: Change) -> Iterator[Step]:
+    """All that a change asks for."""
     tables = settings()
-    for table, identity in changes:
-        if table == tables.users_table:
-            directory.index_user(identity)
-            _each(grading.refresh, grading.ids_that_carry("user", identity))
-            _each(coaching.refresh, coaching.sessions_that_carry(identity))
-            _each(
-                partial(coaching.refresh_presence, participant=identity),
-                coaching.presences_that_carry(identity),
-            )
-        elif table == tables.items_table:
-            directory.index_item(identity)
-            _each(grading.refresh, grading.ids_that_carry("item", identity))
-        else:
-            coaching.index_session(identity)
+    table, identity = change
+    if table == tables.users_table:
+        yield Step(change, partial(directory.index_user, identity))
+        for submission in grading.ids_that_carry("user", identity):
+            yield _refresh_submission(submission)
+        for session in coaching.sessions_that_carry(identity):
+            row = Change(tables.sessions_table, session)
+            yield Step(row, partial(coaching.refresh, session))
+        for session in coaching.presences_that_carry(identity):
+            row = Change(tables.presences_table, f"{session}#{identity}")
+            yield Step(row, partial(coaching.refresh_presence, session, identity))
+    elif table == tables.items_table:
+        yield Step(change, partial(directory.index_item, identity))
+        for submission in grading.ids_that_carry("item", identity):
+            yield _refresh_submission(submission)
+    elif table == tables.submissions_table:
+        yield _refresh_submission(identity)
+    elif table == tables.sessions_table:
+        yield Step(change, partial(_refresh_session, identity))
+    elif table == tables.presences_table:
+        session, participant = identity.split("#")
+        yield Step(change, partial(coaching.refresh_presence, session, participant))
 
 
-def _each(bring_up_to_date: Callable[[str], None], ids: Iterable[str]) -> None:
-    for some in dynamo.chunked(ids, AT_ONCE):
-        dynamo.at_once(*[partial(bring_up_to_date, identity) for identity in some])
+def _refresh_submission(submission: str) -> Step:
+    return Step(Change(settings().submissions_table, submission), partial(grading.refresh, submission))
+
+
+def _refresh_session(session: str) -> None:
+    coaching.refresh(session)
+    coaching.index_session(session)
+
+
+def _failures(steps: Sequence[Step]) -> list[Change]:
+    """Makes steps at once, those that lose races or are throttled again; the changes of those that failed."""
+    failed: list[Change] = []
+    waiting = list(steps)
+    for attempt in range(TRIES):
+        faults = dynamo.at_once(*[partial(_fault, step) for step in waiting])
+        unavailable = []
+        for step, fault in zip(waiting, faults, strict=True):
+            if isinstance(fault, Unavailable):
+                unavailable.append(step)
+            elif fault:
+                logger().warning("a row failed", extra={"changes": names([step.change])}, exc_info=fault)
+                failed.append(step.change)
+        waiting = unavailable
+        if not waiting:
+            break
+        dynamo.pause(attempt)
+    return failed + [step.change for step in waiting]
+
+
+def _fault(step: Step) -> Exception | None:
+    try:
+        step.do()
+    except Exception as fault:
+        return fault
+    return None

@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 
 from local import demo
-from teaching import dynamo
+from teaching import dynamo, sqs
 from teaching.coaching import store as coaching
 from teaching.coaching.rules import Mark
 from teaching.directory import store as directory
@@ -312,7 +312,7 @@ def rejected(monkeypatch: pytest.MonkeyPatch) -> list[Data]:
     client: Any = botocore.session.get_session().create_client("sqs")
     client.meta.events.register("provide-client-params.sqs.SendMessage", note)
     client.meta.events.register("before-call.sqs.SendMessage", answer)
-    monkeypatch.setattr(queue, "_queues", lambda: client)
+    monkeypatch.setattr(sqs, "client", lambda: client)
     return sent
 
 

@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
-import botocore.session
 from pydantic import ValidationError
 
-from teaching import dynamo, jsons
+from teaching import dynamo, jsons, sqs
 from teaching.coaching import store as coaching
 from teaching.directory import store as directory
 from teaching.errors import Malformed
@@ -91,15 +90,5 @@ def _save(record: Record) -> None:
 
 
 def _reject(message: str, body: str, reason: str) -> None:
-    attributes = {
-        name: {"DataType": "String", "StringValue": value}
-        for name, value in {"reason": reason[:1000], "message_id": message}.items()
-    }
-    _queues().send_message(
-        QueueUrl=os.environ["REJECTED_RECORDS_QUEUE"], MessageBody=body, MessageAttributes=attributes
-    )
-
-
-@cache
-def _queues() -> Any:
-    return botocore.session.get_session().create_client("sqs")
+    attributes = {"reason": reason[:1000], "message_id": message}
+    sqs.send(os.environ["REJECTED_RECORDS_QUEUE"], body, attributes)
