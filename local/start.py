@@ -185,7 +185,7 @@ def _say_ready(facts: Template, folder: Path, url: str) -> None:
     lines = [f"Ready: {url}", f"  reference: {url}/docs   logs: {folder / 'logs'}   stop: Ctrl-C", ""]
     for person in demo.PEOPLE:
         lines += [
-            f"{person.name}, {person.role} ({person.id}), token for {tokens.HOURS} hours:",
+            f"{person.name}, {person.role} ({person.id}), token for {tokens.hours(facts):g} hours:",
             made[person.role],
             "",
         ]

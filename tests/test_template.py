@@ -9,6 +9,7 @@ import pytest
 
 from local import template
 from local.template import ROOT, Function
+from teaching.http.keys import METRIC
 from teaching.settings import Settings
 from tests.examples import example
 
@@ -179,7 +180,16 @@ def test_records_that_fail_end_in_the_dead_letter_queue_and_ring() -> None:
     watched = [
         resource["Properties"]["Dimensions"]
         for resource in TEMPLATE.resources.values()
-        if resource["Type"] == "AWS::CloudWatch::Alarm"
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and resource["Properties"]["Namespace"] == "AWS/SQS"
     ]
     queues = ("RejectedRecords", "FailedChanges")
     assert watched == [[{"Name": "QueueName", "Value": f"{queue}.QueueName"}] for queue in queues]
+
+
+def test_a_secret_that_cannot_be_used_rings() -> None:
+    alarm = properties("TokenSecretUnusable")
+    assert alarm["MetricName"] == METRIC
+    for function in FUNCTIONS:
+        assert alarm["Namespace"] == function.environment["POWERTOOLS_METRICS_NAMESPACE"]
+        service = function.environment["POWERTOOLS_SERVICE_NAME"]
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": service}]
