@@ -84,7 +84,7 @@ def call(operation: str, **arguments: Any) -> Any:
 
 
 def code_of(error: ClientError) -> str:
-    """AWS's own name of the error; in place of a missing one botocore has the HTTP status, `Unknown` or nothing."""
+    """AWS's own name of the error; botocore puts the HTTP status, `Unknown` or nothing where there is none."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 

@@ -128,10 +128,11 @@ def test_the_keys_are_fetched_again_when_they_are_old(secret: dict[str, str], cl
     assert keys() == (KEY, PREVIOUS)
 
 
-BROKEN = pytest.mark.parametrize(
-    "text", ["no JSON", json.dumps([KEY]), json.dumps({"current": "weak"}), None]
+each_broken = pytest.mark.parametrize(
+    "text",
+    ["no JSON", json.dumps([KEY]), json.dumps({"current": "weak"}), None],
+    ids=["no JSON", "a list", "a short key", "missing"],
 )
-"""None: the secret is missing."""
 
 
 @pytest.mark.parametrize("text", UNUSABLE.values(), ids=UNUSABLE)
@@ -142,7 +143,7 @@ def test_what_holds_no_key_for_us_says_why_without_showing_it(text: str | None) 
     assert all(key not in str(error.value) for key in (KEY, PREVIOUS, "weak"))
 
 
-@BROKEN
+@each_broken
 def test_a_secret_that_cannot_be_used_leaves_the_keys_that_are_known(
     secret: dict[str, str],
     clock: Clock,
@@ -168,7 +169,7 @@ def test_a_secret_that_cannot_be_used_leaves_the_keys_that_are_known(
     assert keys() == (PREVIOUS,)
 
 
-@BROKEN
+@each_broken
 def test_without_any_key_nobody_gets_in_and_the_log_says_what_to_do(
     secret: dict[str, str],
     clock: Clock,
