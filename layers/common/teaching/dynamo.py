@@ -84,7 +84,7 @@ def call(operation: str, **arguments: Any) -> Any:
 
 
 def code_of(error: ClientError) -> str:
-    """AWS's own name of the error; botocore puts the HTTP status, `Unknown` or nothing where there is none."""
+    """AWS's own name of the error; where it has none, botocore puts the HTTP status, `Unknown` or nothing."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 

@@ -12,6 +12,8 @@ from logging import LogRecord
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from botocore.exceptions import ClientError
 
+from teaching.settings import MissingSettings
+
 
 class Discreet(LambdaPowertoolsFormatter):
     def format(self, record: LogRecord) -> str:
@@ -29,22 +31,24 @@ def traced(error: BaseException) -> str:
     """The traceback of the error and of what led to it, as Python prints it, but for the messages."""
     parts = []
     for link in reversed(list(_chain(error))):
-        parts.append(
-            "Traceback (most recent call last):\n" + "".join(traceback.format_tb(link.__traceback__))
-        )
+        parts.append("Traceback (most recent call last):\n")
+        parts += traceback.format_tb(link.__traceback__)
         parts.append(described(link) + "\n")
     return "".join(parts)
 
 
 def described(error: BaseException) -> str:
-    """Our own errors say no values, and the codes of AWS are public; of others the type must do."""
+    """The codes of AWS and the names of settings are nobody's; of other errors the type must do.
+
+    Our own too: what is wrong with a record or a body may name a field that its sender made up.
+    """
     kind = type(error)
     name = f"{kind.__module__}.{kind.__qualname__}"
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code")
         request = error.response.get("ResponseMetadata", {}).get("RequestId")
         return f"{name}: {code} at {error.operation_name}, AWS's request {request}"
-    if kind.__module__.startswith("teaching."):
+    if isinstance(error, MissingSettings):
         return f"{name}: {error}"
     return name
 
