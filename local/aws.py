@@ -5,12 +5,15 @@ The SDK finds both by its own variables, so nothing in the layer knows that it r
 
 import hashlib
 import json
+import os
 import threading
 import uuid
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from local import template
 from local.template import REGION
 
 
@@ -60,16 +63,20 @@ class StandIn:
             for name, attribute in request.get("MessageAttributes", {}).items()
         }
         body = request["MessageBody"]
-        self.keep(request["QueueUrl"].rpartition("/")[2], {"attributes": attributes, "body": body})
+        digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+        queue = request["QueueUrl"].rpartition("/")[2]
+        if queue not in _queues():
+            return 400, {"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no such queue"}
+        self.keep(queue, {"attributes": attributes, "body": body})
         with self._lock:
             if attributes.get("message_id") in self._reasons:
                 self._reasons[attributes["message_id"]] = attributes.get("reason", "")
-        digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
         return 200, {"MessageId": str(uuid.uuid4()), "MD5OfMessageBody": digest}
 
     def keep(self, queue: str, message: Mapping[str, Any]) -> None:
         """Appends a message to the queue's file, where a person can read it."""
-        with self._lock, (self._folder / f"{queue}.jsonl").open("a", encoding="utf-8") as file:
+        path = self._folder / f"{queue}.jsonl"
+        with self._lock, open(path, "a", encoding="utf-8", opener=_private) as file:
             file.write(json.dumps(message, ensure_ascii=False) + "\n")
 
     def await_reason(self, message_id: str) -> None:
@@ -80,3 +87,17 @@ class StandIn:
         """Why the awaited record was rejected, asked once; None if it was not."""
         with self._lock:
             return self._reasons.pop(message_id, None)
+
+
+@cache
+def _queues() -> frozenset[str]:
+    """The template's queues, so that nobody who sends a message names a file of ours."""
+    resources = template.read().resources.items()
+    return frozenset(name for name, resource in resources if resource["Type"] == "AWS::SQS::Queue")
+
+
+def _private(path: str, flags: int) -> int:
+    """Records hold personal data: only their owner may read the file, also one that was there before."""
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
