@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
@@ -246,7 +247,7 @@ def test_what_may_pass_is_tried_again_at_once_and_is_no_fault_of_the_secret(
 ) -> None:
     keys = Keys()
     with monkeypatch.context() as patch:
-        patch.setattr(module.botocore.session, "get_session", lambda: Client(error))
+        patch.setattr(botocore.session, "get_session", lambda: Client(error))
         with pytest.raises(Unavailable):
             keys()
     monkeypatch.setattr(module, "_fetch_keys", lambda _: (KEY,))
@@ -258,7 +259,7 @@ def test_what_may_pass_is_tried_again_at_once_and_is_no_fault_of_the_secret(
 def test_a_secret_that_we_may_not_read_cannot_be_used(
     store: str, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: str
 ) -> None:
-    monkeypatch.setattr(module.botocore.session, "get_session", lambda: Client(refusal(code, 400)))
+    monkeypatch.setattr(botocore.session, "get_session", lambda: Client(refusal(code, 400)))
     with pytest.raises(Unavailable):
         Keys()()
     assert vars(caplog.records[0])["reason"] == f"Secrets Manager answers {code}"
@@ -273,7 +274,7 @@ def test_known_keys_outlive_an_outage_and_are_soon_looked_for_again(
     hold(secret, json.dumps({"current": PREVIOUS}))
     clock.now += KEYS_SECONDS + 1
     with monkeypatch.context() as patch:
-        patch.setattr(module.botocore.session, "get_session", lambda: Client(refusal("503", 503)))
+        patch.setattr(botocore.session, "get_session", lambda: Client(refusal("503", 503)))
         assert keys() == (KEY,)
     clock.now += AGAIN_SECONDS
     assert keys() == (KEY,)
