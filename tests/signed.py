@@ -113,6 +113,8 @@ AROUND = [
     "%20",
     "\r\n",
 ]
+SHAPES: list[Any] = [[], 7, "text", "null", "true", "", "{", "[" * 5000, "\ufeff{}"]
+"""In place of an object."""
 
 
 def bad_headers() -> Iterator[tuple[str, dict[str, str]]]:
@@ -161,11 +163,12 @@ def bad_headers() -> Iterator[tuple[str, dict[str, str]]]:
         for value in values:
             yield f"{name} {str(value)[:30]!r}", bearing(signed(**{name: value}))
     for name in ("sub", "role", "exp", "iat", "iss", "aud"):
-        yield f"without {name}", bearing(signed(**{name: ABSENT}))
+        absent: dict[str, Any] = {name: ABSENT}
+        yield f"without {name}", bearing(signed(**absent))
     for name, values in HEADERS.items():
         for value in values:
             yield f"header {name} {value!r}", bearing(headed(**{name: value}))
-    for shape in ([], 7, "text", "null", "true", "", "{", "[" * 5000, "\ufeff{}"):
+    for shape in SHAPES:
         yield f"header is {str(shape)[:10]}", bearing(sealed(shape, claims()))
         yield f"claims are {str(shape)[:10]}", bearing(sealed({"alg": "HS256"}, shape))
     yield from _named_twice()
@@ -188,7 +191,7 @@ def _named_twice() -> Iterator[tuple[str, dict[str, str]]]:
 
 def _out_of_time() -> Iterator[tuple[str, dict[str, str]]]:
     now = int(time.time())
-    times = {
+    times: dict[str, dict[str, Any]] = {
         "expired": {"exp": now - 1},
         "exp is iat": {"iat": now + 50, "exp": now + 50},
         "exp below iat": {"iat": now + 50, "exp": now + 40},
@@ -199,6 +202,8 @@ def _out_of_time() -> Iterator[tuple[str, dict[str, str]]]:
         "not yet": {"nbf": now + 30},
         "a fraction": {"exp": now + 60.5},
         "a float": {"exp": now + 60.0, "iat": now},
+        "infinity": {"exp": float("inf")},
+        "no number": {"exp": float("nan")},
     }
     for name, changes in times.items():
         yield name, bearing(signed(**changes))
