@@ -5,12 +5,15 @@ The SDK finds them by its own variables, so nothing in the layer knows that it r
 
 import hashlib
 import json
+import os
 import threading
 import uuid
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from local import template
 from local.queues import Queue
 from local.template import REGION
 
@@ -57,12 +60,8 @@ class StandIn:
         match target:
             case "secretsmanager.GetSecretValue":
                 return self._secret(request["SecretId"])
-            case "AmazonSQS.SendMessage":
-                return 200, self._sent(request["QueueUrl"], request)
-            case "AmazonSQS.SendMessageBatch":
-                url, entries = request["QueueUrl"], request["Entries"]
-                sent = [{"Id": entry["Id"], **self._sent(url, entry)} for entry in entries]
-                return 200, {"Successful": sent}
+            case "AmazonSQS.SendMessage" | "AmazonSQS.SendMessageBatch":
+                return self._send(request)
         return 400, {"__type": "UnknownOperationException", "message": f"{target} has no stand-in here"}
 
     def _secret(self, name: str) -> tuple[int, dict[str, Any]]:
@@ -70,13 +69,22 @@ class StandIn:
             return 400, {"__type": "ResourceNotFoundException", "message": f"no secret {name}"}
         return 200, {"Name": name, "SecretString": self._secrets[name]}
 
-    def _sent(self, url: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    def _send(self, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        queue = request["QueueUrl"].rpartition("/")[2]
+        if queue not in _queues():
+            return 400, {"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no such queue"}
+        if "Entries" not in request:
+            return 200, self._sent(queue, request)
+        sent = [{"Id": entry["Id"], **self._sent(queue, entry)} for entry in request["Entries"]]
+        return 200, {"Successful": sent}
+
+    def _sent(self, queue: str, message: Mapping[str, Any]) -> dict[str, Any]:
         attributes = {
             name: attribute.get("StringValue", "")
             for name, attribute in message.get("MessageAttributes", {}).items()
         }
         body = message["MessageBody"]
-        self.send(url.rpartition("/")[2], body, attributes)
+        self.send(queue, body, attributes)
         with self._lock:
             if attributes.get("message_id") in self._reasons:
                 self._reasons[attributes["message_id"]] = attributes.get("reason", "")
@@ -91,7 +99,8 @@ class StandIn:
 
     def _keep(self, queue: str, message: Mapping[str, Any]) -> None:
         """Appends a message to the queue's file, where a person can read it."""
-        with self._lock, (self._folder / f"{queue}.jsonl").open("a", encoding="utf-8") as file:
+        path = self._folder / f"{queue}.jsonl"
+        with self._lock, open(path, "a", encoding="utf-8", opener=_private) as file:
             file.write(json.dumps(message, ensure_ascii=False) + "\n")
 
     def await_reason(self, message_id: str) -> None:
@@ -102,3 +111,17 @@ class StandIn:
         """Why the awaited record was rejected, asked once; None if it was not."""
         with self._lock:
             return self._reasons.pop(message_id, None)
+
+
+@cache
+def _queues() -> frozenset[str]:
+    """The template's queues, so that nobody who sends a message names a file of ours."""
+    resources = template.read().resources.items()
+    return frozenset(name for name, resource in resources if resource["Type"] == "AWS::SQS::Queue")
+
+
+def _private(path: str, flags: int) -> int:
+    """Records hold personal data: only their owner may read the file, also one that was there before."""
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor

@@ -4,7 +4,9 @@ On the same port are what only this machine has: the API's reference page at `/d
 for AWS (calls with `X-Amz-Target`), and `/_local/…` for `make load`.
 """
 
+import ipaddress
 import json
+import re
 import socket
 import sys
 import time
@@ -26,9 +28,13 @@ from local.template import Cors, Route, Template
 
 LONGEST_BODY = 10 * 1024 * 1024
 
+_LENGTH_DIGITS = 18
+_OWN_NAMES = ("localhost", "host.docker.internal")
+
 _INTERNAL = refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
 _UNAVAILABLE = refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Service unavailable", ("retry-after", "1"))
 _TOO_LARGE = refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request body too large")
+_MISDIRECTED = refusal(HTTPStatus.MISDIRECTED_REQUEST, "Only this machine's own name or address serves this")
 _NOT_FOUND = refusal(HTTPStatus.NOT_FOUND, "Not found")
 
 Invoke = Callable[[str, Mapping[str, Any]], Any]
@@ -72,10 +78,11 @@ class Gateway(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     def respond(self, request: Request) -> Answer:
-        if target := request.header("x-amz-target"):
-            return self._as_aws(target, request.body)
-        if request.raw_path.startswith("/_local/"):
-            return self._as_local(request)
+        target = request.header("x-amz-target")
+        if target is not None or request.raw_path.startswith("/_local/"):
+            if not is_own_host(request.header("host") or ""):
+                return _MISDIRECTED
+            return self._as_local(request) if target is None else self._as_aws(target, request.body)
         if request.method in ("GET", "HEAD") and request.raw_path.startswith("/docs"):
             return self._as_docs(request.raw_path)
         cors = self.template.cors
@@ -102,7 +109,7 @@ class Gateway(ThreadingHTTPServer):
     def _as_aws(self, target: str, body: bytes) -> Answer:
         try:
             status, result = self.stand_in.answer(target, json.loads(body))
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             status, result = (
                 400,
                 {"__type": "ValidationException", "message": f"{type(error).__name__}: {error}"},
@@ -132,6 +139,23 @@ class Gateway(ThreadingHTTPServer):
             return _NOT_FOUND
         page = docs_page.page(yaml.safe_load(document.read_text(encoding="utf-8")))
         return Answer(HTTPStatus.OK, [("content-type", "text/html; charset=utf-8")], page.encode())
+
+
+def is_own_host(host: str) -> bool:
+    """Whether a Host header names this machine in a way that nobody else's DNS can.
+
+    A page of another site may give its own name our address and so read what is for the functions only
+    (DNS rebinding); it cannot do that to an address, or to these names.
+    """
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:@/\[\]\s]+))(?::[0-9]*)?", host)
+    if not found:
+        return False
+    name = found[1] or found[2]
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name.lower() in _OWN_NAMES
+    return True
 
 
 def match(routes: list[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
@@ -189,10 +213,10 @@ def _allowed_origin(cors: Cors, request: Request) -> str | None:
         return None
     if "*" in cors.origins:
         return "*"
-    return origin if {origin, f"{urlsplit(origin).scheme}://*"} & set(cors.origins) else None
+    return origin if {origin, f"{origin.partition(':')[0]}://*"} & set(cors.origins) else None
 
 
-class _BodyError(Exception):
+class _Refused(Exception):
     def __init__(self, refused: Answer) -> None:
         self.refused = refused
 
@@ -223,7 +247,7 @@ class _Connection(BaseHTTPRequestHandler):
                 protocol=self.request_version,
                 source=self.client_address[0],
             )
-        except _BodyError as error:
+        except _Refused as error:
             self._refuse(error.refused)
             return
         try:
@@ -239,7 +263,10 @@ class _Connection(BaseHTTPRequestHandler):
     def _target(self) -> str:
         if self.path.startswith("/"):
             return self.path
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            raise _Refused(self._broken) from None
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def _body(self) -> bytes:
@@ -247,7 +274,7 @@ class _Connection(BaseHTTPRequestHandler):
             return self._chunked_body()
         length = self._length()
         if length > LONGEST_BODY:
-            raise _BodyError(_TOO_LARGE)
+            raise _Refused(_TOO_LARGE)
         body = self.rfile.read(length)
         if len(body) < length:
             raise ConnectionAbortedError
@@ -257,8 +284,9 @@ class _Connection(BaseHTTPRequestHandler):
         lengths = set(self.headers.get_all("content-length", ["0"]))
         length = lengths.pop()
         if lengths or not (length.isascii() and length.isdigit()):
-            raise _BodyError(self._broken)
-        return int(length)
+            raise _Refused(self._broken)
+        # Python reads no number of thousands of digits; any of more than these is too large.
+        return int(length) if len(length) <= _LENGTH_DIGITS else 10**_LENGTH_DIGITS
 
     def _chunked_body(self) -> bytes:
         body = bytearray()
@@ -266,13 +294,13 @@ class _Connection(BaseHTTPRequestHandler):
             try:
                 size = int(self.rfile.readline(1024).partition(b";")[0], 16)
             except ValueError:
-                raise _BodyError(self._broken) from None
+                raise _Refused(self._broken) from None
             if size < 0:
-                raise _BodyError(self._broken)
+                raise _Refused(self._broken)
             if size == 0:
                 break
             if len(body) + size > LONGEST_BODY:
-                raise _BodyError(_TOO_LARGE)
+                raise _Refused(_TOO_LARGE)
             body += self.rfile.read(size)
             self.rfile.readline(1024)
         while self.rfile.readline(65537).strip():
@@ -283,8 +311,8 @@ class _Connection(BaseHTTPRequestHandler):
         """A body that will be refused is not asked for."""
         try:
             if self._length() > LONGEST_BODY:
-                raise _BodyError(_TOO_LARGE)
-        except _BodyError as error:
+                raise _Refused(_TOO_LARGE)
+        except _Refused as error:
             self._refuse(error.refused)
             return False
         return super().handle_expect_100()

@@ -80,7 +80,7 @@ def document(facts: Template) -> Json:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "HS256, with `sub` (the user's id), `role`, `exp`, `iat`, `iss` and `aud`",
+                    "description": _token_rules(facts),
                 }
             },
             "schemas": {
@@ -97,6 +97,14 @@ def document(facts: Template) -> Json:
             | {"Fault": _failure_of(["Internal server error"], "Internal server error")},
         },
     }
+
+
+def _token_rules(facts: Template) -> str:
+    hours = next(iter(facts.functions.values())).environment["MAXIMUM_TOKEN_HOURS"]
+    return (
+        "HS256, with `sub` (the user's id), `role`, `exp`, `iat`, `iss` and `aud`; valid for at most "
+        f"{hours} hours unless the stack says otherwise, and until then with the rights of its `role`"
+    )
 
 
 def _handler(facts: Template, route: Route) -> Any:

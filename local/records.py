@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
@@ -77,8 +78,8 @@ class Intake:
 def _event(line: str) -> str:
     """The EventBridge event that carries the record. Raises `ValueError` if the line is no record."""
     try:
-        record = json.loads(line, parse_constant=_refuse_constant)
-    except ValueError as error:
+        record = json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
     if not (isinstance(record, dict) and isinstance(record.get("type"), str) and "data" in record):
         raise ValueError('not a record: an object with "type" and "data" is expected')
@@ -93,7 +94,19 @@ def _event(line: str) -> str:
         "resources": [],
         "detail": record["data"],
     }
-    return json.dumps(event)
+    try:
+        return json.dumps(event)
+    except RecursionError:
+        raise ValueError("not a record: it is nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """As the functions read JSON; sent on as a dict, the record would have lost what they refuse."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{name!a} must be given once")
+    return made
 
 
 def _refuse_constant(name: str) -> None:

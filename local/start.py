@@ -2,9 +2,11 @@
 
 import fcntl
 import json
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -206,7 +208,7 @@ def _say_ready(facts: Template, folder: Path, url: str) -> None:
     lines = [f"Ready: {url}", f"  reference: {url}/docs   logs: {folder / 'logs'}   stop: Ctrl-C", ""]
     for person in demo.PEOPLE:
         lines += [
-            f"{person.name}, {person.role} ({person.id}), token for {tokens.HOURS} hours:",
+            f"{person.name}, {person.role} ({person.id}), token for {tokens.hours(facts):g} hours:",
             made[person.role],
             "",
         ]
@@ -223,19 +225,34 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+class _Ending:
+    """The first Ctrl-C or SIGTERM interrupts; ending takes a moment, which no other may cut short."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        # Also in the background, where a shell makes its children deaf to Ctrl-C's signal.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: object) -> None:
+        if not self._asked:
+            self._asked = True
+            raise KeyboardInterrupt
+
+    def wait(self) -> None:
+        """Ends also if the interrupt was lost on the way, in a finalizer say."""
+        while not self._asked:
+            time.sleep(1)
+
+
 def main() -> int:
-    # Also in the background, where a shell makes its children deaf to Ctrl-C's signal.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    # What is kept holds personal data: the data folder's files are their owner's alone.
+    os.umask(0o077)
+    ending = _Ending()
     try:
         with ExitStack() as stack:
-            try:
-                run(stack)
-                threading.Event().wait()
-            finally:
-                # Ending takes a moment; a second Ctrl-C must not cut it short.
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    signal.signal(number, signal.SIG_IGN)
+            run(stack)
+            ending.wait()
     except KeyboardInterrupt:
         _say("Stopped")
         return 0

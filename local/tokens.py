@@ -1,4 +1,5 @@
-"""Tokens for this machine: `make token ROLE=asesor [SUB=<uuid>]` prints one, valid for 12 hours.
+"""Tokens for this machine: `make token ROLE=asesor [SUB=<uuid>]` prints one, valid for 12 hours, or less
+where the template's `MaximumTokenHours` is less.
 
 The key is made on first use in `DATA_DIR/token-key`, readable by its owner only, and is what the
 local server answers for the secret that the template names.
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,8 +23,7 @@ from local.demo import PEOPLE
 from local.settings import data_dir
 from local.template import Template
 
-HOURS = 12
-
+_HOURS = 12
 _NAMES = ("TOKEN_SECRET_NAME", "TOKEN_ISSUER", "TOKEN_AUDIENCE")
 
 
@@ -46,14 +47,19 @@ def secret(facts: Template, key: str) -> dict[str, str]:
     return {name: json.dumps({"current": key})}
 
 
-def token(facts: Template, key: str, role: str, subject: str, *, hours: float = HOURS) -> str:
+def hours(facts: Template) -> float:
+    """How long a token is valid that is made here."""
+    return min(_HOURS, float(_environment(facts)["MAXIMUM_TOKEN_HOURS"]))
+
+
+def token(facts: Template, key: str, role: str, subject: str) -> str:
     _, issuer, audience = _settings(facts)
     now = int(time.time())
     claims = {
         "sub": subject,
         "role": role,
         "iat": now,
-        "exp": now + int(hours * 3600),
+        "exp": now + int(hours(facts) * 3600),
         "iss": issuer,
         "aud": audience,
     }
@@ -61,9 +67,13 @@ def token(facts: Template, key: str, role: str, subject: str, *, hours: float = 
 
 
 def _settings(facts: Template) -> tuple[str, str, str]:
-    environment = next(iter(facts.functions.values())).environment
+    environment = _environment(facts)
     name, issuer, audience = (environment[variable] for variable in _NAMES)
     return name, issuer, audience
+
+
+def _environment(facts: Template) -> Mapping[str, str]:
+    return next(iter(facts.functions.values())).environment
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from botocore.client import BaseClient
 from local import demo, template
 from teaching import dynamo
 from teaching.http import auth
+from teaching.http.keys import Keys
 from teaching.tally import tree
 from tests import support
 from tests.conftest import MakeToken
@@ -39,7 +40,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> set[Call]:
 
     monkeypatch.setattr(BaseClient, "_make_api_call", call)
     # Keys that an earlier test fetched would hide the call for them.
-    monkeypatch.setattr(auth, "token_keys", type(auth.token_keys)())
+    monkeypatch.setattr(auth, "token_keys", Keys())
     return made
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from local import aws, template
 from local.template import ROOT, Function
+from teaching.http.keys import METRIC
 from teaching.settings import Settings
 from tests.examples import example
 
@@ -211,3 +212,12 @@ def test_changes_that_are_not_healed_for_a_quarter_of_an_hour_ring() -> None:
         assert count["MetricStat"]["Metric"]["Dimensions"] == of_queue("FailedChanges")
         assert count["MetricStat"]["Period"] * alarm["EvaluationPeriods"] == 15 * 60
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+
+
+def test_a_secret_that_cannot_be_used_rings() -> None:
+    alarm = properties("TokenSecretUnusable")
+    assert alarm["MetricName"] == METRIC
+    for function in FUNCTIONS:
+        assert alarm["Namespace"] == function.environment["POWERTOOLS_METRICS_NAMESPACE"]
+        service = function.environment["POWERTOOLS_SERVICE_NAME"]
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": service}]

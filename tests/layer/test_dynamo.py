@@ -1,7 +1,8 @@
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
@@ -50,8 +51,11 @@ def serving(monkeypatch: pytest.MonkeyPatch, pauses: list[int]) -> Callable[...,
     return serve
 
 
-def refusal(code: str, *reasons: str) -> ClientError:
-    response: Any = {"Error": {"Code": code, "Message": "table arn:aws:secret"}}
+def refusal(code: str, *reasons: str, status: int = 400) -> ClientError:
+    response: Any = {
+        "Error": {"Code": code, "Message": "table arn:aws:secret"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
     if reasons:
         response["CancellationReasons"] = [{"Code": reason} for reason in reasons]
     return ClientError(response, "PutItem")
@@ -208,6 +212,20 @@ def test_keys_that_stay_unprocessed_make_the_store_unavailable(serving: Callable
         refusal("TransactionConflictException"),
         refusal("TransactionCanceledException", "None", "TransactionConflict"),
         refusal("TransactionCanceledException", "ThrottlingError"),
+        refusal("InternalFailure", status=500),
+        refusal("InternalFailure"),
+        refusal("503", status=503),
+        refusal("502", status=502),
+        refusal("Unknown", status=500),
+        refusal("", status=504),
+        refusal(""),
+        refusal("400"),
+        refusal("429", status=429),
+        refusal("RequestTimeout", status=408),
+        refusal("SomethingNewException", status=500),
+        refusal("ValidationException", status=500),
+        ClientError({}, "PutItem"),
+        ClientError({"Error": {"Message": "no code"}}, "PutItem"),
         ConnectTimeoutError(endpoint_url="http://127.0.0.1:9"),
         ReadTimeoutError(endpoint_url="http://127.0.0.1:9"),
     ],
@@ -240,6 +258,11 @@ def test_a_condition_that_does_not_hold_is_told_apart(
         refusal("ValidationException"),
         refusal("ResourceNotFoundException"),
         refusal("AccessDeniedException"),
+        refusal("AccessDeniedException", status=403),
+        refusal("UnrecognizedClientException"),
+        refusal("SerializationException"),
+        refusal("ItemCollectionSizeLimitExceededException"),
+        refusal("SomethingNewException"),
         refusal("TransactionCanceledException", "ValidationError"),
     ],
 )
@@ -247,6 +270,53 @@ def test_a_mistake_of_ours_is_no_unavailability(serving: Callable[..., Client], 
     serving(error)
     with pytest.raises(ClientError):
         dynamo.put(TABLE, {"id": "a"})
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A web server in front of DynamoDB, or DynamoDB in trouble."""
+
+    answer: ClassVar[tuple[int, bytes]]
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        status, body = self.answer
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((503, b""), Unavailable),
+        ((502, b"<html>Bad gateway</html>"), Unavailable),
+        ((500, b'{"__type": "com.amazon.coral.service#InternalFailure"}'), Unavailable),
+        ((500, b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}'), Unavailable),
+        ((400, b""), Unavailable),
+        ((429, b""), Unavailable),
+        ((400, b'{"__type": "com.amazon.coral.validate#ValidationException"}'), ClientError),
+        ((400, b'{"__type": "com.amazon.coral.service#AccessDeniedException"}'), ClientError),
+    ],
+)
+def test_what_comes_over_the_wire_is_told_apart(
+    store: str, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, bytes], expected: type[Exception]
+) -> None:
+    monkeypatch.setattr(Refusing, "answer", answer, raising=False)
+    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{server.server_port}")
+        refusing = dynamo.client.__wrapped__()
+        monkeypatch.setattr(dynamo, "client", lambda: refusing)
+        with pytest.raises(expected):
+            dynamo.get(TABLE, {"id": "a"})
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.mark.usefixtures("tables")

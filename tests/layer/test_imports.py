@@ -15,7 +15,7 @@ LAYERS = [
     {"intake.records"},
     {"http"},
     {"streams"},
-    {"sqs", "dynamo", "jsons", "clock", "errors", "settings", "log"},
+    {"sqs", "dynamo", "jsons", "clock", "errors", "settings", "log", "log_lines"},
 ]
 ROOT = Path(teaching.__path__[0])
 MODULES = sorted(

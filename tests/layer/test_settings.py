@@ -14,11 +14,13 @@ def complete(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names = [name.upper() for name in Settings.__annotations__]
     for name in names:
         monkeypatch.setenv(name, f"the {name}")
+    monkeypatch.setenv("MAXIMUM_TOKEN_HOURS", "24")
     return names
 
 
 def test_every_setting_is_the_variable_of_its_name(complete: list[str]) -> None:
-    assert asdict(read()) == {name.lower(): f"the {name}" for name in complete}
+    texts = {name.lower(): f"the {name}" for name in complete}
+    assert asdict(read()) == texts | {"maximum_token_hours": 24.0}
 
 
 @pytest.mark.parametrize("value", [None, ""])

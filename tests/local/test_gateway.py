@@ -230,6 +230,11 @@ def test_a_body_of_the_longest_size_is_taken(connection: http.client.HTTPConnect
         b"GET /things/1 HTTP/9.9\r\n\r\n",
         b"POST /things/1 HTTP/1.1\r\nContent-Length: many\r\n\r\n",
         b"POST /things/1 HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /things/1 HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"POST /things/1 HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\nExpect: 100-continue\r\n\r\n",
+        b"POST /things/1 HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n",
+        b"GET http://[::1 HTTP/1.1\r\n\r\n",
+        b"GET http://[x]/things/1 HTTP/1.1\r\n\r\n",
         b"POST /things/1 HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         b"POST /things/1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"GET /" + b"x" * 70000 + b" HTTP/1.1\r\n\r\n",
@@ -237,12 +242,16 @@ def test_a_body_of_the_longest_size_is_taken(connection: http.client.HTTPConnect
     ],
 )
 def test_bad_http_is_refused_in_the_envelope_and_harms_nobody(
-    gateway: Gateway, connection: http.client.HTTPConnection, text: bytes
+    gateway: Gateway,
+    connection: http.client.HTTPConnection,
+    text: bytes,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     head, _, body = raw(gateway, text).partition(b"\r\n\r\n")
-    assert int(head.split()[1]) in (400, 414, 431, 505)
+    assert int(head.split()[1]) in (400, 413, 414, 431, 505)
     assert json.loads(body)["status"] is False
     assert ask(connection, "GET", "/things/1")[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_client_that_goes_away_harms_nobody(
@@ -304,6 +313,87 @@ def test_the_stand_in_answers_aws_calls(connection: http.client.HTTPConnection) 
     assert ask(connection, "POST", "/", b'{"SecretId": "other"}', target)[0] == 400
     assert ask(connection, "POST", "/", b"nonsense", target)[0] == 400
     assert ask(connection, "POST", "/", b"{}", {"X-Amz-Target": "dynamodb.Scan"})[0] == 400
+
+
+OWN_HOSTS = [
+    *("127.0.0.1", "127.0.0.1:3000", "localhost", "LOCALHOST:3000", "[::1]:3000"),
+    *("host.docker.internal:3000", "192.168.1.7:3000"),
+]
+FOREIGN_HOSTS = [
+    *("evil.example", "evil.example:3000", "127.0.0.1.evil.example", "localhost.evil.example"),
+    *("", " ", ":3000", "evil@127.0.0.1", "127.0.0.1@evil", "127.0.0.1/evil", "127.0.0.1, evil.example"),
+    *("[evil]", "[", "1.2.3.4.5", "a" * 9000),
+]
+CALLS = [
+    ("/", b'{"SecretId": "the/secret"}', {"X-Amz-Target": "secretsmanager.GetSecretValue"}),
+    ("/_local/shout", b"hello", {"content-type": "application/x-ndjson"}),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "headers"), CALLS)
+@pytest.mark.parametrize("host", OWN_HOSTS)
+def test_what_is_for_this_machine_is_served_under_its_own_names(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str], host: str
+) -> None:
+    assert ask(connection, "POST", path, body, headers | {"Host": host})[0] == 200
+
+
+@pytest.mark.parametrize(("path", "body", "headers"), CALLS)
+@pytest.mark.parametrize("host", FOREIGN_HOSTS)
+def test_a_page_of_another_site_gets_nothing_under_its_own_name(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str], host: str
+) -> None:
+    status, answered, content = ask(connection, "POST", path, body, headers | {"Host": host})
+    assert (status, content["status"]) == (421, False)
+    assert "the value" not in str(content)
+    assert not any(name.startswith("access-control-") for name in answered)
+
+
+def test_two_hosts_are_foreign(gateway: Gateway) -> None:
+    lines = [b"POST /_local/shout HTTP/1.1", b"Host: localhost", b"Host: evil.example", b"Content-Length: 0"]
+    assert raw(gateway, b"\r\n".join([*lines, b"", b""])).startswith(b"HTTP/1.1 421 ")
+
+
+def test_the_api_itself_may_have_any_name(connection: http.client.HTTPConnection) -> None:
+    assert ask(connection, "GET", "/things/1", headers={"Host": "api.example"})[0] == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"[]", b"7", b"null", b'"text"', b"", b"\xff", b"[" * 100_000, b"1" * 5000),
+        *(b'{"SecretId": []}', b'{"SecretId": {}}', b'{"SecretId": null}'),
+        *(b'{"QueueUrl": 7, "MessageBody": "a"}', b'{"QueueUrl": "a/RejectedRecords", "MessageBody": 7}'),
+        b'{"QueueUrl": "a/RejectedRecords", "MessageBody": "a", "MessageAttributes": []}',
+        b'{"QueueUrl": "a/RejectedRecords", "MessageBody": "\\ud800"}',
+    ],
+)
+@pytest.mark.parametrize("target", ["secretsmanager.GetSecretValue", "AmazonSQS.SendMessage", "", "\xff"])
+def test_a_call_of_aws_that_makes_no_sense_is_refused_without_a_traceback(
+    connection: http.client.HTTPConnection, capfd: pytest.CaptureFixture[str], target: str, body: bytes
+) -> None:
+    assert ask(connection, "POST", "/", body, {"X-Amz-Target": target})[0] == 400
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("origin", ["http://[", "null", ":", "//", "http://[x]", "\xff"])
+def test_an_odd_origin_is_no_allowed_one(
+    connection: http.client.HTTPConnection, capfd: pytest.CaptureFixture[str], origin: str
+) -> None:
+    status, headers, _ = ask(connection, "GET", "/things/1", headers={"Origin": origin})
+    assert (status, headers["access-control-allow-origin"]) == (200, None)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "target", ["//[", "/%", "/%ff", "/[::1", "/?%ff=[", "/things/%00", "*", "/;=?#", "?"]
+)
+def test_an_odd_target_is_a_route_or_none(
+    gateway: Gateway, capfd: pytest.CaptureFixture[str], target: str
+) -> None:
+    head = raw(gateway, f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()).partition(b"\r\n")[0]
+    assert head.split()[1] in (b"200", b"400")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_local_call_needs_a_type_that_other_sites_cannot_send(

@@ -60,6 +60,11 @@ def test_batches_are_as_the_template_says_and_blank_lines_are_skipped(stand_in: 
         ("[1]", "not a record"),
         ('{"type": 1, "data": {}}', "not a record"),
         ('{"type": "x"}', "not a record"),
+        ('{"type": "x", "type": "y", "data": {}}', "'type' must be given once"),
+        ('{"type": "x", "data": [{"a": 1, "\\u0061": 1}]}', "'a' must be given once"),
+        ('{"type": "x", "data": {"\\ud800": 1, "\\ud800": 1}}', "'\\ud800' must be given once"),
+        ('{"type": "x", "data": ' + "[" * 100_000 + "]" * 100_000 + "}", "not JSON"),
+        ('{"type": "x", "data": ' + "1" * 5000 + "}", "not JSON"),
     ],
 )
 def test_a_line_that_is_no_record_is_named_and_kept(
@@ -118,3 +123,38 @@ def test_a_function_that_goes_on_failing_is_told_for_every_line(stand_in: StandI
     assert all(row["reason"].endswith("IngestRecords: a fault") for row in answer["rejected"])
     assert tries == ["a", "b"] * 4
     assert len((tmp_path / "RejectedRecords.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("depth", [60, 500, *range(940, 1010, 3), 5000, 50_000])
+def test_no_nesting_keeps_the_other_lines_of_a_batch_from_being_taken(stand_in: StandIn, depth: int) -> None:
+    taken: list[str] = []
+    deep = f'{{"type": "thing.saved", "data": {{"name": {"[" * depth + "]" * depth}}}}}'
+
+    def ingest(_: str, event: Mapping[str, Any]) -> None:
+        taken.extend(record["body"] for record in event["Records"] if "good" in record["body"])
+
+    answer = Intake(SOURCE, ingest, stand_in).accept([line("good"), deep, line("good")])
+    assert len(taken) == 2
+    assert answer["accepted"] + len(answer["rejected"]) == 3
+    assert {row["line"] for row in answer["rejected"]} <= {2}
+
+
+def test_rejected_records_are_their_owners_alone(stand_in: StandIn, tmp_path: Path) -> None:
+    path = tmp_path / "RejectedRecords.jsonl"
+    path.touch(0o644)
+    for _ in range(2):
+        Intake(SOURCE, lambda _, event: None, stand_in).accept(["{"])
+        assert path.stat().st_mode & 0o777 == 0o600
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    "queue", ["", "other", "..", "../outside", "RejectedRecords.jsonl", "RejectedRecords\x00", "token-key"]
+)
+def test_a_message_goes_to_a_queue_of_the_template_or_nowhere(
+    stand_in: StandIn, tmp_path: Path, queue: str
+) -> None:
+    request = {"QueueUrl": f"http://127.0.0.1:1/123456789012/{queue}", "MessageBody": "a"}
+    status, answer = stand_in.answer("AmazonSQS.SendMessage", request)
+    assert (status, answer["__type"]) == (400, "com.amazonaws.sqs#QueueDoesNotExist")
+    assert not list(tmp_path.iterdir())

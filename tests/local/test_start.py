@@ -66,12 +66,18 @@ class Server:
     def submissions(self) -> int:
         return int(self.get("/api/teaching/submissions?limit=1")["pagination"]["total_items"])
 
-    def end(self, number: signal.Signals) -> int:
-        """The exit code; every process that the server had started has ended too."""
+    def end(self, *numbers: signal.Signals) -> int:
+        """The exit code; every process that the server had started has ended too.
+
+        Several signals come at once: they wait for the process to go on.
+        """
         started = descendants(self.process.pid)
         assert started
-        self.process.send_signal(number)
-        self.process.communicate(timeout=60)
+        self.process.send_signal(signal.SIGSTOP)
+        for number in numbers:
+            self.process.send_signal(number)
+        self.process.send_signal(signal.SIGCONT)
+        self.said += self.process.communicate(timeout=60)[0]
         deadline = time.monotonic() + 30
         while left := [process for process in started if is_running(process)]:
             assert time.monotonic() < deadline, left
@@ -152,6 +158,23 @@ def test_a_server_serves_the_demo_keeps_it_and_survives_being_killed(tmp_path: P
         told = server.get("/api/teaching/submissions/statistics")["data"]["submission_total"]
         assert told["total"] == told["pending"] + told["graded"]
         assert server.end(signal.SIGTERM) == 0
+    assert not [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [(signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGINT, signal.SIGTERM)],
+    ids=["both", "thrice"],
+)
+def test_signals_at_once_end_the_server_as_one_does(
+    tmp_path: Path, numbers: tuple[signal.Signals, ...]
+) -> None:
+    (tmp_path / "demo-loaded").touch()
+    with started(tmp_path) as server:
+        assert server.end(*numbers) == 0
+    assert server.said.splitlines()[-1] == "Stopped"
+    assert "Traceback" not in server.said
+    assert "Exception ignored" not in server.said
 
 
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:

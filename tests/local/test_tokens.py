@@ -5,7 +5,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from local import demo, tokens
+from local import demo, template, tokens
 from local.template import ROOT, Template
 
 SUB = "11111111-2222-4333-8444-555555555555"
@@ -45,7 +45,15 @@ def test_a_token_is_the_demos_person_of_the_role(
     assert (told["sub"], told["role"]) == (person.id, person.role)
     assert isinstance(told["exp"], int)
     assert isinstance(told["iat"], int)
-    assert told["exp"] - told["iat"] == tokens.HOURS * 3600
+    assert told["exp"] - told["iat"] == 12 * 3600
+
+
+@pytest.mark.parametrize(("most", "seconds"), [("24", 43_200), ("12", 43_200), ("1", 3600), ("0.5", 1800)])
+def test_a_token_is_never_valid_for_longer_than_the_template_allows(most: str, seconds: int) -> None:
+    facts = template.read(MaximumTokenHours=most)
+    told = jwt.decode(tokens.token(facts, "k" * 32, "asesor", SUB), options={"verify_signature": False})
+    assert told["exp"] - told["iat"] == seconds
+    assert tokens.hours(facts) * 3600 == seconds
 
 
 def test_a_token_may_be_anybodys(facts: Template, tmp_path: Path) -> None:

@@ -38,15 +38,22 @@ AGAIN = 8
 """How often what DynamoDB left unprocessed is asked for again, with growing pauses."""
 
 _TRANSIENT = {
+    "InternalFailure",
     "InternalServerError",
+    "InternalServiceError",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestTimeout",
     "ServiceUnavailable",
     "ThrottlingException",
     "TransactionConflictException",
     "TransactionInProgressException",
 }
+
+
+_TRANSIENT_STATUSES = (408, 429)
+"""Besides all of 500 and more."""
 
 
 class ConditionFailed(Exception):
@@ -77,8 +84,22 @@ def call(operation: str, **arguments: Any) -> Any:
         raise Unavailable() from error
 
 
+def code_of(error: ClientError) -> str:
+    """AWS's own name of the error; where it has none, botocore puts the HTTP status, `Unknown` or nothing."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def may_pass(error: ClientError) -> bool:
+    """Whether it is AWS's trouble and no mistake of ours, so that the same request may succeed later."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status >= 500 or status in _TRANSIENT_STATUSES:
+        return True
+    code = code_of(error)
+    return code in _TRANSIENT or code in ("", "Unknown") or code.isdigit()
+
+
 def _translated(error: ClientError) -> Exception:
-    code = error.response["Error"]["Code"]
+    code = code_of(error)
     if code == "ConditionalCheckFailedException":
         return ConditionFailed()
     if code == "TransactionCanceledException":
@@ -87,7 +108,7 @@ def _translated(error: ClientError) -> Exception:
             return ConditionFailed()
         if codes <= {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
             return Unavailable()
-    return Unavailable() if code in _TRANSIENT else error
+    return Unavailable() if may_pass(error) else error
 
 
 def to_value(value: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """JSON as the API reads and writes it: exact numbers, compact text, no NaN."""
 
 import json
+from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
@@ -8,14 +9,30 @@ LARGEST = 308
 """The exponent of the largest double."""
 
 
+class NameTwice(ValueError):
+    """An object has a name twice, and readers would disagree on which one counts."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("an object has a name twice")
+        self.name = name
+
+
 def loads(text: str) -> Any:
-    """Fractions as Decimal. Raises `ValueError`, also for NaN and Infinity; `RecursionError`."""
-    return json.loads(text, parse_float=_fraction, parse_constant=_refuse)
+    """Fractions as Decimal. Raises `ValueError`, also for NaN and Infinity; `NameTwice`; `RecursionError`."""
+    return json.loads(text, parse_float=_fraction, parse_constant=_refuse, object_pairs_hook=_object)
 
 
 def dumps(value: Any) -> str:
     """Raises `ValueError` for a number that no double holds."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_number)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise NameTwice(name)
+    return made
 
 
 def _fraction(text: str) -> Decimal:

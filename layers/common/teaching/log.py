@@ -12,4 +12,6 @@ def logger() -> "Logger":
     """Imported when there is something to say: it would cost every cold start some 100 ms."""
     from aws_lambda_powertools import Logger
 
-    return Logger()
+    from teaching.log_lines import Discreet
+
+    return Logger(logger_formatter=Discreet())

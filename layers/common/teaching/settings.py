@@ -4,8 +4,9 @@ template.yaml sets every variable named here; a missing one is an error that nam
 """
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
+from typing import get_type_hints
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Settings:
     token_secret_name: str
     token_issuer: str
     token_audience: str
+    maximum_token_hours: float
 
 
 class MissingSettings(Exception):
@@ -29,8 +31,8 @@ class MissingSettings(Exception):
 @cache
 def settings() -> Settings:
     """Raises `MissingSettings`."""
-    names = [field.name for field in fields(Settings)]
-    missing = [name.upper() for name in names if not os.environ.get(name.upper())]
+    types = get_type_hints(Settings)
+    missing = [name.upper() for name in types if not os.environ.get(name.upper())]
     if missing:
         raise MissingSettings(f"not set in the environment: {', '.join(missing)}")
-    return Settings(**{name: os.environ[name.upper()] for name in names})
+    return Settings(**{name: kind(os.environ[name.upper()]) for name, kind in types.items()})

@@ -1,70 +1,33 @@
-import base64
-import hmac
-import json
-import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from local.aws import StandIn
-from local.gateway import Gateway
-from local.template import Template
-from teaching.errors import Unauthorized, Unavailable
+from teaching.errors import Unauthorized
 from teaching.http import auth
 from teaching.http.auth import Caller, Role, caller_of
+from teaching.http.token import CLOCK_SKEW_SECONDS
+from tests.signed import (
+    ABSENT,
+    KEY,
+    LONGEST,
+    PREVIOUS,
+    STRANGERS,
+    bad_headers,
+    bearing,
+    claims,
+    headed,
+    part,
+    plain_base64,
+    signature,
+    signed,
+)
 from tests.support import ASESOR
-
-KEY = "a current key of more than 32 bytes"
-PREVIOUS = "a previous key of more than 32 bytes"
-STRANGERS = "the key of a stranger, long enough it is"
-
-ABSENT = object()
-"""In place of a claim: there is none."""
 
 
 @pytest.fixture(autouse=True)
 def _keys(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "token_keys", lambda: (KEY, PREVIOUS))
-
-
-def claims(**changes: Any) -> dict[str, Any]:
-    now = int(time.time())
-    usual = {
-        "sub": ASESOR,
-        "role": "asesor",
-        "iat": now,
-        "exp": now + 60,
-        "iss": "https://auth.teaching.example",
-        "aud": "teaching-api",
-    }
-    return {name: value for name, value in (usual | changes).items() if value is not ABSENT}
-
-
-def signed(key: str = KEY, *, algorithm: str = "HS256", says: str = "HS256", **changes: Any) -> str:
-    """A token of these claims, whatever PyJWT would think of their types; its header may lie."""
-    content = f"{part({'alg': says, 'typ': 'JWT'})}.{part(claims(**changes))}"
-    return f"{content}.{signature(content, key, algorithm)}"
-
-
-def signature(content: str, key: str, algorithm: str = "HS256") -> str:
-    digest = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}[algorithm]
-    return plain_base64(hmac.digest(key.encode(), content.encode(), digest))
-
-
-def part(value: Any) -> str:
-    return plain_base64(json.dumps(value).encode())
-
-
-def plain_base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def bearing(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
 
 
 def refused(headers: dict[str, str]) -> None:
@@ -135,7 +98,7 @@ def test_a_token_expired_by_a_second_is_refused() -> None:
 
 
 def test_a_token_of_the_future_is_refused_beyond_the_clocks_skew() -> None:
-    ahead = int(time.time()) + auth.CLOCK_SKEW_SECONDS
+    ahead = int(time.time()) + CLOCK_SKEW_SECONDS
     assert caller_of(bearing(signed(iat=ahead - 5, exp=ahead + 60)))
     refused(bearing(signed(iat=ahead + 5, exp=ahead + 60)))
 
@@ -230,72 +193,25 @@ def test_a_token_elsewhere_is_not_looked_for() -> None:
     refused({"cookie": f"authorization=Bearer {signed()}", "x-authorization": f"Bearer {signed()}"})
 
 
-@pytest.fixture
-def secret(facts: Template, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What Secrets Manager holds, by name; served over HTTP as AWS would."""
-    held: dict[str, str] = {}
-    gateway = Gateway(0, facts, lambda name, event: None, StandIn(held, tmp_path), {})
-    thread = threading.Thread(target=gateway.serve_forever, args=(0.01,))
-    thread.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", gateway.url)
-    yield held
-    gateway.shutdown()
-    thread.join()
-    gateway.server_close()
+def test_of_all_bad_tokens_none_is_taken() -> None:
+    for name, headers in bad_headers():
+        with pytest.raises(Unauthorized) as error:
+            pytest.fail(f"{name} is {caller_of(headers)}")
+        assert error.value.details == ()
 
 
-NAME = "teaching/token-key"
+@pytest.mark.parametrize("kind", [None, "JWT", "jwt", "at+jwt", "AT+JWT", "At+Jwt"])
+def test_a_type_may_be_given(kind: str | None) -> None:
+    assert caller_of(bearing(headed(typ=kind) if kind else headed())).id == ASESOR
 
 
-@pytest.mark.parametrize(
-    ("stored", "keys"),
-    [
-        ({"current": KEY}, (KEY,)),
-        ({"current": KEY, "previous": None}, (KEY,)),
-        ({"current": KEY, "previous": PREVIOUS}, (KEY, PREVIOUS)),
-        ({"current": "ä" * 16}, ("ä" * 16,)),
-    ],
-)
-def test_the_keys_come_from_the_secret(
-    secret: dict[str, str], stored: dict[str, str], keys: tuple[str, ...]
-) -> None:
-    secret[NAME] = json.dumps(stored)
-    assert auth._Keys()() == keys
+def test_a_token_is_valid_for_as_long_as_the_template_says_and_no_longer() -> None:
+    now = int(time.time())
+    assert caller_of(bearing(signed(iat=now, exp=now + LONGEST)))
+    refused(bearing(signed(iat=now, exp=now + LONGEST + 1)))
+    assert caller_of(bearing(signed(iat=now - LONGEST + 60, exp=now + 60)))
 
 
-@pytest.mark.parametrize(
-    "stored",
-    [
-        {},
-        {"current": ""},
-        {"current": None},
-        {"current": "a" * 31},
-        {"current": KEY, "previous": "weak"},
-        {"current": "weak", "previous": PREVIOUS},
-    ],
-)
-def test_a_key_of_fewer_than_32_bytes_is_refused(secret: dict[str, str], stored: dict[str, str]) -> None:
-    secret[NAME] = json.dumps(stored)
-    with pytest.raises(auth.WeakKey) as error:
-        auth._Keys()()
-    assert all(key not in str(error.value) for key in (KEY, PREVIOUS, "weak"))
-
-
-def test_the_keys_are_fetched_again_when_they_are_old(
-    secret: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = 1000.0
-    monkeypatch.setattr("teaching.http.auth.time", SimpleNamespace(monotonic=lambda: clock))
-    keys = auth._Keys()
-    secret[NAME] = json.dumps({"current": PREVIOUS})
-    assert keys() == (PREVIOUS,)
-    secret[NAME] = json.dumps({"current": KEY, "previous": PREVIOUS})
-    clock += auth.KEYS_SECONDS
-    assert keys() == (PREVIOUS,)
-    clock += 1
-    assert keys() == (KEY, PREVIOUS)
-
-
-def test_without_its_secret_the_service_is_unavailable(secret: dict[str, str]) -> None:
-    with pytest.raises(Unavailable):
-        auth._Keys()()
+@pytest.mark.parametrize("past", [0, 1, 1_700_000_000])
+def test_a_token_may_say_since_when_it_is_valid(past: int) -> None:
+    assert caller_of(bearing(signed(nbf=past)))

@@ -222,6 +222,38 @@ def test_a_body_that_is_no_json_object_is_refused(graded: Call, body: Any) -> No
     assert len(answer.errors) == 2
 
 
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ('{"score": 1, "score": 1}', "score"),
+        ('{"score": 1, "score": 2, "score": 3}', "score"),
+        ('{"score": 1, "\\u0073core": 2}', "score"),
+        ('{"score": {"a": 1, "b": 2, "a": 1}}', "a"),
+        ('{"score": 1, "feedback": [[{"": 1, "": 2}]]}', ""),
+        ('[{"a": 1, "a": 1}]', "a"),
+        ('{"' + "x" * 5000 + '": 1, "' + "x" * 5000 + '": 1}', "x" * 100),
+        ('{"score": 1, "\\ud800\\n": 1, "\\ud800\\n": 1}', ""),
+    ],
+)
+def test_a_name_twice_is_refused_at_any_depth(graded: Call, body: str, name: str) -> None:
+    answer = graded(body)
+    assert answer.status == 400
+    assert answer.errors == ["Invalid request body", f"{name}: must be given once"]
+
+
+@pytest.mark.parametrize("depth", [60, 200, 900, 980, 1000, 5000, 30_000])
+@pytest.mark.parametrize(
+    "wrapped", ['{"score": %s}', '{"score": 1, "feedback": %s}', '{"score": 1, "more": %s}', "%s"]
+)
+def test_a_body_may_be_nested_as_deep_as_it_likes_and_is_refused(
+    graded: Call, wrapped: str, depth: int
+) -> None:
+    for deep in ("[" * depth + "]" * depth, '{"a":' * (depth // 2) + "1" + "}" * (depth // 2)):
+        answer = graded(wrapped % deep)
+        assert answer.status in (400, 413)
+        assert answer.status == 400 or len(wrapped % deep) > BODY_BYTES
+
+
 @pytest.mark.parametrize("raw", [b"\xff\xfe", b"\x00", b"\xc3"])
 def test_bytes_that_are_no_text_are_refused(graded: Call, raw: bytes) -> None:
     answer = graded(base64.b64encode(raw).decode(), isBase64Encoded=True)

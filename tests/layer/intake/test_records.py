@@ -143,3 +143,21 @@ def test_no_value_of_a_malformed_record_is_told() -> None:
     why = reason("user", profile(nik=None, npwp=["npwp-123"], id="3201121509950003", user_id=PARTICIPANT))
     assert "3201121509950003" not in why
     assert "npwp-123" not in why
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "name"),
+    [
+        ('"name":', '"name": "Agus", "name":', "name"),
+        ('"name":', '"\\u006eame": "Agus", "name":', "name"),
+        ('"profile": null', '"profile": {"deep": [{"a": 1, "a": 2}]}', "a"),
+        ('"nik":', '"nik": "1", "nik":', "nik"),
+        ('"detail-type":', '"detail-type": "user.saved", "detail-type":', "detail-type"),
+    ],
+)
+def test_a_name_twice_makes_a_record_malformed(was: str, becomes: str, name: str) -> None:
+    body = message("user", participant(profile=None))["body"]
+    assert was in body
+    with pytest.raises(Malformed) as error:
+        record_of(body.replace(was, becomes, 1))
+    assert str(error.value) == f"{name}: must be given once"

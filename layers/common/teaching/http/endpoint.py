@@ -28,7 +28,7 @@ from teaching.errors import (
 from teaching.http import envelope
 from teaching.http.auth import Role, caller_of
 from teaching.http.envelope import Answer, Redirect
-from teaching.http.fields import details, is_uuid
+from teaching.http.fields import details, given_twice, is_uuid
 from teaching.log import logger
 
 BODY_BYTES = 64 * 1024
@@ -130,6 +130,8 @@ def _body(event: Event, model: type[BaseModel]) -> BaseModel:
         if len(content) > BODY_BYTES:
             raise BodyTooLarge(f"at most {BODY_BYTES} bytes")
         parsed = jsons.loads(content.decode())
+    except jsons.NameTwice as error:
+        raise InvalidBody(given_twice(error)) from None
     except (Base64Error, ValueError, RecursionError):
         raise InvalidBody("body: must be JSON") from None
     if not isinstance(parsed, dict):

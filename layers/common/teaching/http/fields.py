@@ -134,6 +134,11 @@ def _shown(step: int | str) -> str:
     return "".join(character for character in str(step) if character.isprintable())[:NAME_SHOWN]
 
 
+def given_twice(error: jsons.NameTwice) -> str:
+    """As a line of `details`."""
+    return f"{_shown(error.name)}: must be given once"
+
+
 def details(error: ValidationError) -> list[str]:
     """One line for each wrong field, never its value: `score: must be a number, 0 or more`."""
     lines = []

@@ -12,7 +12,7 @@ from teaching.coaching import store as coaching
 from teaching.directory import store as directory
 from teaching.errors import Malformed
 from teaching.grading import store as grading
-from teaching.http.fields import details
+from teaching.http.fields import details, given_twice
 from teaching.intake.records import TYPES, ItemRecord, Record, SessionRecord, SubmissionRecord, UserRecord
 from teaching.log import logger
 
@@ -58,6 +58,8 @@ def record_of(body: str) -> Record:
     try:
         event = jsons.loads(body)
         kind, data = event["detail-type"], event["detail"]
+    except jsons.NameTwice as error:
+        raise Malformed(given_twice(error)) from None
     except (ValueError, RecursionError, KeyError, TypeError):
         raise Malformed("not an event with detail-type and detail") from None
     if not isinstance(kind, str) or kind not in TYPES:
