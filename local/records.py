@@ -11,6 +11,7 @@ from typing import Any
 from local.aws import StandIn
 from local.functions import FunctionError
 from local.template import REGION, QueueSource
+from teaching.limits import EVENT_BYTES, NAME_SHOWN
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
@@ -90,6 +91,8 @@ def _event(line: str) -> str:
         record = json.loads(line, parse_constant=_refuse_constant)
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not (isinstance(record, dict) and isinstance(record.get("type"), str) and "data" in record):
         raise ValueError('not a record: an object with "type" and "data" is expected')
     event = {
@@ -103,7 +106,23 @@ def _event(line: str) -> str:
         "resources": [],
         "detail": record["data"],
     }
+    if (size := _bytes(event)) > EVENT_BYTES:
+        largest = _largest(record["data"])
+        raise ValueError(f"{largest}an event has at most {EVENT_BYTES} bytes, this one {size}")
     return json.dumps(event)
+
+
+def _bytes(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass"))
+
+
+def _largest(data: Any) -> str:
+    """`<name> has <n> bytes: ` of the largest field; nothing if there are no fields."""
+    if not isinstance(data, dict) or not data:
+        return ""
+    sizes = {name: _bytes(value) for name, value in data.items()}
+    name = max(sizes, key=lambda name: sizes[name])
+    return f"{name[:NAME_SHOWN]}: has {sizes[name]} bytes; "
 
 
 def _refuse_constant(name: str) -> None:

@@ -13,7 +13,7 @@ LAYERS = [
     {"directory", "tally"},
     {"intake.records"},
     {"http"},
-    {"dynamo", "jsons", "clock", "errors", "settings", "log", "streams"},
+    {"dynamo", "jsons", "clock", "errors", "settings", "log", "streams", "limits"},
 ]
 ROOT = Path(teaching.__path__[0])
 MODULES = sorted(

@@ -60,6 +60,13 @@ def test_batches_are_as_the_template_says_and_blank_lines_are_skipped(stand_in: 
         ("[1]", "not a record"),
         ('{"type": 1, "data": {}}', "not a record"),
         ('{"type": "x"}', "not a record"),
+        ("[" * 100_000, "nested too deeply"),
+        (
+            json.dumps({"type": "x", "data": {"id": "7", "data": "x" * 256 * 1024}}),
+            "data: has 262146 bytes; an event has at most 262144 bytes",
+        ),
+        (json.dumps({"type": "x", "data": "x" * 256 * 1024}), "an event has at most 262144 bytes"),
+        (json.dumps({"type": "x", "data": ["\ud83d" * 100_000]}), "an event has at most 262144 bytes"),
     ],
 )
 def test_a_line_that_is_no_record_is_named_and_kept(
@@ -71,6 +78,12 @@ def test_a_line_that_is_no_record_is_named_and_kept(
     assert rejected["line"] == 2
     assert reason in rejected["reason"]
     assert json.loads((tmp_path / "RejectedRecords.jsonl").read_text())["body"] == text
+
+
+def test_a_record_is_measured_as_it_is_sent(stand_in: StandIn) -> None:
+    """A character of two bytes is not the six that escaping makes of it."""
+    text = json.dumps({"type": "x", "data": "é" * 100_000})
+    assert Intake(SOURCE, lambda _, event: None, stand_in).accept([text])["accepted"] == 1
 
 
 def test_what_the_function_rejects_is_told_with_its_reason(stand_in: StandIn, tmp_path: Path) -> None:

@@ -7,5 +7,5 @@ Imports point downwards only::
     directory, tally                        people, items and the search; the count trees
     intake.records                          the records of other services
     http                                    requests and answers: endpoint, token, envelope, pages
-    dynamo, streams, jsons, clock, log, errors, settings
+    dynamo, streams, jsons, clock, log, errors, settings, limits
 """

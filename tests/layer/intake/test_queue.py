@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 
 from local import demo
-from teaching import dynamo
+from teaching import clock, dynamo
 from teaching.coaching import store as coaching
 from teaching.coaching.rules import Mark
 from teaching.directory import store as directory
@@ -53,6 +53,10 @@ pytestmark = pytest.mark.usefixtures("tables")
 NEWER, NEWEST = "2026-02-20T00:00:00.000Z", "2026-02-21T00:00:00.000Z"
 OLDER = "2026-02-01T00:00:00.000Z"
 ANY = PageQuery.model_validate({})
+
+
+def from_now(hours: int) -> str:
+    return clock.hours_after(clock.now(), hours)
 
 
 def user_row(identity: str = PARTICIPANT) -> dynamo.Item:
@@ -234,12 +238,12 @@ def test_new_names_reach_every_copy_and_the_search() -> None:
 def test_a_grade_given_here_survives_and_a_newer_hand_in_takes_its_place() -> None:
     take_in_examples()
     grading.grade(BY_ASESOR, SUBMISSION, Grade(score=Decimal(90), feedback="Ok mantep"))
-    take_in("submission", submission(updated_at="2026-12-01T00:00:00Z", score=7, feedback="source"))
+    take_in("submission", submission(updated_at=from_now(1), score=7, feedback="source"))
     kept = grading.details(BY_ASESOR, SUBMISSION)
     assert (kept["score"], kept["status"].value, kept["feedback"]) == (Decimal(90), "graded", "Ok mantep")
     assert kept["graded_by"]
     assert kept["graded_by"]["id"] == ASESOR
-    handed_in = "2026-12-02T00:00:00.000Z"
+    handed_in = from_now(2)
     take_in(
         "submission", submission(updated_at=handed_in, submitted_at=handed_in, score=None, graded_at=None)
     )
@@ -252,12 +256,12 @@ def test_a_session_started_or_ended_here_is_not_turned_back() -> None:
     take_in_people()
     take_in("session", session())
     coaching.start(BY_ASESOR, SESSION)
-    take_in("session", session(status="scheduled", title="newer", updated_at="2026-12-01T00:00:00Z"))
+    take_in("session", session(status="scheduled", title="newer", updated_at=from_now(1)))
     row = stored_session()
     assert (row["status"], row["title"]) == ("ongoing", "newer")
     assert row["started_at"]
     coaching.end(BY_ASESOR, SESSION)
-    take_in("session", session(status="cancelled", updated_at="2026-12-02T00:00:00Z"))
+    take_in("session", session(status="cancelled", updated_at=from_now(2)))
     assert stored_session()["status"] == "completed"
     assert stored_session()["ended_at"]
 

@@ -1,6 +1,5 @@
 """The rules of sessions and presences: pure, the clock and new ids given (contract, "Coachings")."""
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
@@ -8,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from teaching.directory.people import Person, person_copy
+from teaching.directory.people import Person, person_copy, read_copy
 from teaching.directory.search import SESSION, Document, normalised
 from teaching.errors import CannotBeEnded, CannotBeStarted, InvalidBody
 from teaching.http.fields import Note, Strict, Utc, Uuid
@@ -107,7 +106,7 @@ def session_row(stored: Mapping[str, Any]) -> SessionRow:
         "coaching_type": stored["coaching_type"],
         "stage": stored["stage"],
         "status": Status(stored["status"]),
-        "asesor": json.loads(stored["asesor"]),
+        "asesor": read_copy(stored["asesor"]),
     }
 
 
@@ -122,7 +121,7 @@ def presence_row(stored: Mapping[str, Any]) -> PresenceRow:
         "updated_at": stored.get("updated_at"),
         "feedback_notes": stored.get("feedback_notes"),
         "joined_at": stored.get("joined_at"),
-        "user": json.loads(stored["user"]),
+        "user": read_copy(stored["user"]),
     }
 
 
@@ -252,5 +251,5 @@ def document(stored: Mapping[str, Any]) -> Document | None:
     """What a search finds a session by: its title and its asesor's name."""
     if not stored.get("order_key"):
         return None
-    text = normalised(f"{stored['title']} {json.loads(stored['asesor'])['name']}")
+    text = normalised(f"{stored['title']} {read_copy(stored['asesor'])['name']}")
     return Document(SESSION, stored["id"], text, stored["asesor_id"], stored["start_time"])

@@ -87,7 +87,7 @@ def _page(rows: Iterable[Mapping[str, Any]], total: int, query: PageQuery) -> Pa
 def presences(caller: Caller, session: str, query: PageQuery) -> Page[PresenceRow]:
     """The roster with its marks, in the order of names; a participant sees the own row only.
 
-    One round trip: a roster is short (`records.ROSTER_MOST`) and read whole. Raises `SessionNotFound`,
+    One round trip: a roster is short (`limits.ROSTER_MOST`) and read whole. Raises `SessionNotFound`,
     also for a session that is not the caller's to see.
     """
     stored, roster = dynamo.both(

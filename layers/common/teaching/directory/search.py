@@ -16,11 +16,9 @@ from typing import NamedTuple
 from teaching import dynamo
 from teaching.dynamo import Item
 from teaching.errors import InvalidQuery
+from teaching.limits import CANDIDATES_MOST, MATCHES_MOST
 from teaching.settings import settings
 
-MATCHES_MOST = 200
-CANDIDATES_MOST = 1000
-"""Rows of the index that one word may read; a word that finds more does not narrow a search."""
 SUFFIX_LEAST, SUFFIX_MOST = 2, 100
 USER, ITEM, SESSION = "user", "item", "session"
 

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from teaching import jsons
 from teaching.directory.people import (
+    Copy,
     ItemSummary,
     Json,
     MaterialItem,
@@ -20,6 +21,7 @@ from teaching.directory.people import (
     Person,
     item_copy,
     person_copy,
+    read_copy,
     unknown_person,
 )
 from teaching.errors import CannotBeGraded
@@ -105,11 +107,11 @@ def row(stored: Mapping[str, Any]) -> SubmissionRow:
         "id": stored["id"],
         "submitted_at": stored.get("submitted_at"),
         "graded_at": stored.get("graded_at"),
-        "graded_by": _parsed(stored.get("graded_by")),
+        "graded_by": _grader(stored),
         "score": stored.get("score"),
         "status": Status(stored["status"]),
-        "user": json.loads(stored["user"]),
-        "item": json.loads(stored["item"]),
+        "user": read_copy(stored["user"]),
+        "item": read_copy(stored["item"]),
     }
 
 
@@ -123,19 +125,19 @@ def graded_submission(stored: Mapping[str, Any]) -> GradedSubmission:
         "status": Status(stored["status"]),
         "feedback": stored.get("feedback"),
         "graded_at": stored.get("graded_at"),
-        "graded_by": _parsed(stored.get("graded_by")),
+        "graded_by": _grader(stored),
         "submitted_at": stored.get("submitted_at"),
         "updated_at": stored["updated_at"],
         "course_id": stored["course_id"],
     }
 
 
-def _parsed(copy: str | None) -> Json:
-    return copy and json.loads(copy)
+def _grader(stored: Mapping[str, Any]) -> Person | None:
+    return read_copy(stored["graded_by"]) if stored.get("graded_by") else None
 
 
 def grading(
-    stored: Mapping[str, Any], grade: Grade, grader: str, grader_copy: str, now: str
+    stored: Mapping[str, Any], grade: Grade, grader: str, grader_copy: Copy, now: str
 ) -> dict[str, Any]:
     """What grading changes in the row; the grade that it replaces joins `earlier_grades`.
 
@@ -156,7 +158,8 @@ def grading(
         changes["feedback"] = grade.feedback
     changes["earlier_grades"] = with_present_grade(stored)
     row = {**stored, **changes}
-    if len(jsons.dumps(row).encode()) > ROW_BYTES:
+    sized = {name: value for name, value in row.items() if not isinstance(value, bytes)}
+    if len(jsons.dumps(sized).encode()) > ROW_BYTES:
         raise CannotBeGraded("its history of earlier grades is full")
     return changes | keys(row)
 
@@ -170,7 +173,7 @@ def with_present_grade(stored: Mapping[str, Any]) -> list[str] | None:
         "score": str(stored["score"]),
         "feedback": stored.get("feedback"),
         "graded_at": stored.get("graded_at"),
-        "graded_by": _parsed(stored.get("graded_by")),
+        "graded_by": _grader(stored),
         "submitted_at": stored.get("submitted_at"),
     }
     return [*history, jsons.dumps(grade)]
