@@ -167,6 +167,12 @@ def stored_submission(identity: str = SUBMISSION) -> dynamo.Item:
     return _stored(settings().submissions_table, {"id": identity})
 
 
+def past_grades(identity: str = SUBMISSION) -> list[dynamo.Item]:
+    """The grades of the submission that were replaced, oldest first."""
+    values = {":subject": identity}
+    return list(dynamo.query(settings().history_table, "subject = :subject", values, consistent=True))
+
+
 def stored_session(identity: str = SESSION) -> dynamo.Item:
     return _stored(settings().sessions_table, {"id": identity})
 

@@ -5,7 +5,7 @@ turn them into DynamoDB's typed values and back. Table names come from the setti
 
 Every call raises `Unavailable` when DynamoDB throttles, conflicts or does not answer after the
 client's own retries (standard mode, 3 attempts, 1 s to connect, 2 s to read), and
-`ConditionFailed` when a condition of the call did not hold.
+`ConditionFailed` when a condition of the call did not hold; `Conflict` is an `Unavailable`.
 """
 
 import random
@@ -43,13 +43,16 @@ _TRANSIENT = {
     "RequestLimitExceeded",
     "ServiceUnavailable",
     "ThrottlingException",
-    "TransactionConflictException",
     "TransactionInProgressException",
 }
 
 
 class ConditionFailed(Exception):
     """The condition of a write did not hold when it came to be written."""
+
+
+class Conflict(Unavailable):
+    """A transaction was writing one of the rows at that moment."""
 
 
 @cache
@@ -85,7 +88,9 @@ def _translated(error: ClientError) -> Exception:
         if "ConditionalCheckFailed" in codes:
             return ConditionFailed()
         if codes <= {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
-            return Unavailable()
+            return Conflict() if "TransactionConflict" in codes else Unavailable()
+    if code == "TransactionConflictException":
+        return Conflict()
     return Unavailable() if code in _TRANSIENT else error
 
 
@@ -299,6 +304,20 @@ def update(
 
     Answers the whole item as it is now. Raises `ConditionFailed`, `Unavailable`.
     """
+    arguments = update_arguments(table, key, changes, condition=condition, values=values, once=once)
+    return from_item(call("update_item", **arguments, ReturnValues="ALL_NEW")["Attributes"])
+
+
+def update_arguments(
+    table: str,
+    key: Key,
+    changes: Mapping[str, Any],
+    *,
+    condition: str,
+    values: Item | None = None,
+    once: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What `update` asks for; also part of a transaction."""
     given = dict(values or {})
     sets, removes = [], []
     for name, value in changes.items():
@@ -313,24 +332,36 @@ def update(
     expression = (f"SET {', '.join(sets)} " if sets else "") + (
         f"REMOVE {', '.join(removes)} " if removes else ""
     )
-    answer = call(
-        "update_item",
-        TableName=table,
-        Key=to_item(key),
-        UpdateExpression=expression + "ADD version :one",
-        ConditionExpression=condition,
-        ExpressionAttributeValues=to_item(given | {":one": 1}),
-        ReturnValues="ALL_NEW",
+    return {
+        "TableName": table,
+        "Key": to_item(key),
+        "UpdateExpression": expression + "ADD version :one",
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": to_item(given | {":one": 1}),
         **_names(f"{expression} {condition}"),
-    )
-    return from_item(answer["Attributes"])
+    }
 
 
-def update_from(table: str, key: Key, stored: Item | None, changes: Mapping[str, Any]) -> Item:
-    """`update`, if the row is still the version that was read; None: if there is still none."""
-    if stored is None:
-        return update(table, key, changes, condition="attribute_not_exists(version)")
-    return update(table, key, changes, condition="version = :version", values={":version": stored["version"]})
+def update_from(
+    table: str,
+    key: Key,
+    stored: Item | None,
+    changes: Mapping[str, Any],
+    also: Sequence[Mapping[str, Any]] = (),
+) -> Item:
+    """`update`, if the row is still the version that was read; None: if there is still none.
+
+    With what is `also` to be written it is one transaction, which costs twice as much.
+    """
+    version = stored["version"] if stored else 0
+    held = "version = :version" if stored else "attribute_not_exists(version)"
+    values = {":version": version} if stored else None
+    if not also:
+        return update(table, key, changes, condition=held, values=values)
+    transact([{"Update": update_arguments(table, key, changes, condition=held, values=values)}, *also])
+    # A transaction answers nothing, and its condition says what the row was before.
+    row = {**(stored or key), **changes, "version": version + 1}
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def unless_lost(once: Callable[[], Answer]) -> Answer:
@@ -338,7 +369,7 @@ def unless_lost(once: Callable[[], Answer]) -> Answer:
     for attempt in range(AGAIN):
         try:
             return once()
-        except ConditionFailed:
+        except (ConditionFailed, Conflict):
             pause(attempt)
     raise Unavailable()
 
@@ -364,7 +395,7 @@ def carries(stored: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
 
 
 def transact(writes: Sequence[Mapping[str, Any]]) -> None:
-    """All of the writes (`{"Put": …}`, `{"Delete": …}`) or none. Raises `ConditionFailed`, `Unavailable`."""
+    """All of the writes (`{"Put": …}`, `{"Update": …}`, …) or none. Raises `ConditionFailed`, `Unavailable`."""
     call("transact_write_items", TransactItems=list(writes))
 
 

@@ -11,6 +11,7 @@ from functools import cache
 @dataclass(frozen=True)
 class Settings:
     submissions_table: str
+    history_table: str
     sessions_table: str
     presences_table: str
     users_table: str

@@ -35,6 +35,7 @@ from tests.support import (
     message,
     new_id,
     participant,
+    past_grades,
     person,
     race,
     session,
@@ -249,7 +250,7 @@ def test_a_grade_given_here_survives_and_a_newer_hand_in_takes_its_place() -> No
     )
     fresh = grading.details(BY_ASESOR, SUBMISSION)
     assert (fresh["score"], fresh["status"].value, fresh["graded_by"]) == (None, "submitted", None)
-    assert [json.loads(grade)["score"] for grade in stored_submission()["earlier_grades"]] == ["100", "90"]
+    assert [grade["score"] for grade in past_grades()] == [100, 90]
 
 
 def test_a_session_started_or_ended_here_is_not_turned_back() -> None:

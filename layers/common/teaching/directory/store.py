@@ -38,7 +38,7 @@ def save_item(record: ItemRecord) -> None:
 
     def once() -> None:
         stored = dynamo.get(settings().items_table, {"id": record.id}, consistent=True)
-        if stored and record.updated_at <= stored["updated_at"]:
+        if stored and record.updated_at < stored["updated_at"]:
             return
         changes = record.model_dump(exclude={"id", "data"}) | {"data": jsons.dumps(record.data)}
         _write_if_new(settings().items_table, record.id, stored, changes)
