@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from threading import Barrier
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from local import demo
@@ -244,9 +245,15 @@ def request(
     return made
 
 
-def invoke(function: str, event: Data) -> Any:
-    """What functions/<function>/app.py makes of the event."""
-    return importlib.import_module(f"functions.{function}.app").handler(event, None)
+def context(remaining: int = 60_000) -> Any:
+    """What Lambda tells a function of its time, in milliseconds."""
+    return SimpleNamespace(get_remaining_time_in_millis=lambda: remaining)
+
+
+def invoke(function: str, event: Data, remaining: int = 60_000) -> Any:
+    """What functions/<function>/app.py makes of the event with so much time, in milliseconds."""
+    handler = importlib.import_module(f"functions.{function}.app").handler
+    return handler(event, context(remaining))
 
 
 def call(function: str, event: Data) -> Answer:

@@ -285,6 +285,11 @@ def versioned_put(table: str, key: Key, version: int, content: Item) -> dict[str
     return {"Put": put_arguments(table, row, condition="version = :version", values={":version": version})}
 
 
+def check(table: str, key: Key, condition: str, values: Item) -> dict[str, Any]:
+    """Part of a transaction: it writes only if the condition holds for this row."""
+    return {"ConditionCheck": {"TableName": table, "Key": to_item(key), **_conditional(condition, values)}}
+
+
 def delete_arguments(
     table: str, key: Key, *, condition: str | None = None, values: Item | None = None
 ) -> dict[str, Any]:
@@ -313,7 +318,7 @@ def update_arguments(
     key: Key,
     changes: Mapping[str, Any],
     *,
-    condition: str,
+    condition: str | None = None,
     values: Item | None = None,
     once: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -336,9 +341,9 @@ def update_arguments(
         "TableName": table,
         "Key": to_item(key),
         "UpdateExpression": expression + "ADD version :one",
-        "ConditionExpression": condition,
         "ExpressionAttributeValues": to_item(given | {":one": 1}),
-        **_names(f"{expression} {condition}"),
+        **({"ConditionExpression": condition} if condition else {}),
+        **_names(f"{expression} {condition or ''}"),
     }
 
 
@@ -374,6 +379,16 @@ def unless_lost(once: Callable[[], Answer]) -> Answer:
     raise Unavailable()
 
 
+def unless_busy(write: Callable[[], Answer]) -> Answer:
+    """Writes again while DynamoDB has no capacity, or another transaction is at it. Raises `Unavailable`."""
+    for attempt in range(AGAIN):
+        try:
+            return write()
+        except Unavailable:
+            pause(attempt)
+    raise Unavailable()
+
+
 def refresh(table: str, key: Key, derived: Callable[[Item], Mapping[str, Any]]) -> None:
     """Brings what a row carries of others in line with them, until a look at them finds nothing to change."""
 
@@ -395,7 +410,10 @@ def carries(stored: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
 
 
 def transact(writes: Sequence[Mapping[str, Any]]) -> None:
-    """All of the writes (`{"Put": …}`, `{"Update": …}`, …) or none. Raises `ConditionFailed`, `Unavailable`."""
+    """All of the writes (`{"Put": …}`, `{"Update": …}`, …) or none.
+
+    Raises `ConditionFailed`, `Conflict`, `Unavailable`.
+    """
     call("transact_write_items", TransactItems=list(writes))
 
 

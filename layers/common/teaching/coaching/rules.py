@@ -1,7 +1,8 @@
 """The rules of sessions and presences: pure, the clock and new ids given (contract, "Coachings")."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -182,13 +183,17 @@ def marking(given: Mark, new_id: str, now: str) -> tuple[dict[str, Any], dict[st
 
 
 def arrival(stored: Mapping[str, Any] | None, record: SessionRecord) -> dict[str, Any] | None:
-    """What a record that came in changes in the row; None when the row already holds something as new.
+    """What a record that came in changes in the row; None when the row holds something newer.
 
-    A session that was started or ended here goes on from there, never back.
+    Of two that are as old the last to arrive counts. A session that was started or ended here goes on from
+    there, never back. `roster` tells one roster from another.
     """
-    if stored and record.updated_at <= stored["source_updated_at"]:
+    if stored and record.updated_at < stored["source_updated_at"]:
         return None
-    changes = record.model_dump(exclude={"id", "participant_ids"}) | {"source_updated_at": record.updated_at}
+    changes = record.model_dump(exclude={"id", "participant_ids"}) | {
+        "source_updated_at": record.updated_at,
+        "roster": sha256("".join(sorted(set(record.participant_ids))).encode()).hexdigest(),
+    }
     if stored and stored.get("moved_here"):
         if Status(record.status) not in LATER[Status(stored["status"])]:
             changes["status"] = stored["status"]
@@ -218,6 +223,27 @@ def roster_derived(
         if participant and invited
         else None,
     }
+
+
+def roster_changes(
+    participants: Collection[str],
+    users: Mapping[str, Mapping[str, Any]],
+    present: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """What makes the roster's present rows those of the participants: changes by participant.
+
+    Marks stay, even of one who is no longer invited.
+    """
+    changes: dict[str, dict[str, Any]] = {}
+    for participant in sorted(participants):
+        invited = {"invited": True, **roster_derived(participant, users.get(participant), True)}
+        stored = present.get(participant, {})
+        if any(stored.get(name) != value for name, value in invited.items()):
+            changes[participant] = invited
+    for participant, stored in present.items():
+        if stored.get("invited") and participant not in participants:
+            changes[participant] = {"invited": None, "name_key": None}
+    return changes
 
 
 def _cut(name: str) -> str:

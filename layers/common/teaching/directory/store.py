@@ -12,7 +12,10 @@ from teaching.settings import settings
 
 
 def save_user(record: UserRecord) -> None:
-    """Takes a record in. A user has no `updated_at` but their profile's: an older profile changes nothing."""
+    """Takes a record in. A user has no `updated_at` but their profile's: an older profile changes nothing.
+
+    One that comes without a profile may be older or newer than the stored one, which it leaves as it is.
+    """
     profile = record.participant_profile
 
     def once() -> None:
@@ -24,10 +27,15 @@ def save_user(record: UserRecord) -> None:
             "email": record.email,
             "role": record.role,
             "profile": jsons.dumps(record.profile),
-            "participant_profile": jsons.dumps(profile and profile.model_dump()),
-            "asesor_id": profile and profile.asesor_id,
-            "source_updated_at": profile.updated_at if profile else (stored or {}).get("source_updated_at"),
         }
+        if profile:
+            changes |= {
+                "participant_profile": jsons.dumps(profile.model_dump()),
+                "asesor_id": profile.asesor_id,
+                "source_updated_at": profile.updated_at,
+            }
+        elif not stored:
+            changes["participant_profile"] = jsons.dumps(None)
         _write_if_new(settings().users_table, record.id, stored, changes)
 
     dynamo.unless_lost(once)
