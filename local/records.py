@@ -11,10 +11,12 @@ from typing import Any
 from local.aws import StandIn
 from local.functions import FunctionError
 from local.template import REGION, QueueSource
-from teaching.limits import EVENT_BYTES, NAME_SHOWN
+from teaching.limits import ANSWER_BYTES, EVENT_BYTES, NAME_SHOWN
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
+_AROUND_BODY = 1024
+"""Bytes of a message besides its body, at most."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class Intake:
             except ValueError as error:
                 rejected[number] = str(error)
                 self._stand_in.keep("RejectedRecords", {"attributes": {"reason": str(error)}, "body": line})
-        for start in range(0, len(messages), self._source.batch_size):
-            rejected |= self._deliver(messages[start : start + self._source.batch_size])
+        for batch in _batches(messages, self._source.batch_size):
+            rejected |= self._deliver(batch)
         told = [{"line": line, "reason": reason} for line, reason in sorted(rejected.items())]
         taken = sum(1 for line in lines if line.strip()) - len(rejected)
         return {"accepted": taken, "rejected": told}
@@ -83,6 +85,21 @@ class Intake:
             rejected[message.line] = reason
             self._stand_in.keep("RejectedRecords", {"attributes": {"reason": reason}, "body": message.body})
         return rejected
+
+
+def _batches(messages: Sequence[_Message], most: int) -> Iterator[list[_Message]]:
+    """As many messages at a time as the template says, and Lambda takes."""
+    batch: list[_Message] = []
+    size = 0
+    for message in messages:
+        more = _bytes(message.body) + _AROUND_BODY
+        if batch and (len(batch) == most or size + more > ANSWER_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(message)
+        size += more
+    if batch:
+        yield batch
 
 
 def _event(line: str) -> str:

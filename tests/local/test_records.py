@@ -9,6 +9,7 @@ from local.aws import StandIn
 from local.functions import FunctionError
 from local.records import Intake
 from local.template import QueueSource
+from teaching.limits import ANSWER_BYTES
 
 SOURCE = QueueSource("IngestRecords", "Records", batch_size=3, max_receives=4)
 
@@ -50,6 +51,19 @@ def test_batches_are_as_the_template_says_and_blank_lines_are_skipped(stand_in: 
     answer = Intake(SOURCE, lambda _, event: batches.append(names(event)), stand_in).accept(lines)
     assert batches == [["a", "b", "c"], ["d"]]
     assert answer == {"accepted": 4, "rejected": []}
+
+
+def test_a_batch_is_no_larger_than_a_function_takes(stand_in: StandIn) -> None:
+    sizes: list[int] = []
+
+    def ingest(_: str, event: Mapping[str, Any]) -> None:
+        sizes.append(len(json.dumps(event, ensure_ascii=False).encode()))
+
+    source = QueueSource("IngestRecords", "Records", batch_size=100, max_receives=4)
+    lines = [line('"' * 120_000) for _ in range(40)]
+    assert Intake(source, ingest, stand_in).accept(lines)["accepted"] == 40
+    assert len(sizes) == 4
+    assert max(sizes) <= ANSWER_BYTES
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,10 @@ def test_one_who_is_no_longer_invited_has_no_place_in_the_list_of_names() -> Non
 def test_of_a_roster_only_what_differs_is_changed() -> None:
     siti = {"id": PARTICIPANT, "name": "Siti", "email": "a@b.c", "profile": "null"}
     invited = {"invited": True, **rules.roster_derived(PARTICIPANT, siti, True)}
-    others = {ASESOR: {"invited": True, "status": "late"}, SESSION: {"invited": None, "status": "late"}}
+    others: dict[str, dict[str, Any]] = {
+        ASESOR: {"invited": True, "status": "late"},
+        SESSION: {"invited": None, "status": "late"},
+    }
     assert rules.roster_changes({PARTICIPANT}, {PARTICIPANT: siti}, {}) == {PARTICIPANT: invited}
     assert rules.roster_changes({PARTICIPANT}, {PARTICIPANT: siti}, {PARTICIPANT: invited}) == {}
     assert rules.roster_changes(set(), {}, others) == {ASESOR: {"invited": None, "name_key": None}}

@@ -314,6 +314,23 @@ def test_new_names_reach_every_copy_and_the_search() -> None:
     assert coaching.page(BY_ASESOR, PageQuery.model_validate({"search": "budi"})).total == 0
 
 
+def test_long_profiles_are_shown_wherever_their_people_are() -> None:
+    long = {"bio": "Pelaku usaha kopi. " * 200, "photo": None}
+    take_in_examples()
+    take_in("user", participant(profile=long), person("asesor", ASESOR, "Budi Santoso", profile=long))
+    grading.grade(BY_ASESOR, SUBMISSION, Grade(score=Decimal(90)))
+    settle()
+    (row,) = grading.page(BY_ASESOR, SubmissionQuery.model_validate({})).rows
+    assert row["graded_by"]
+    assert (row["user"]["profile"], row["graded_by"]["profile"]) == (long, long)
+    assert (
+        coaching.page(BY_ASESOR, PageQuery.model_validate({"search": "budi"})).rows[0]["asesor"]["profile"]
+        == long
+    )
+    assert coaching.presences(BY_ASESOR, SESSION, ANY).rows[0]["user"]["profile"] == long
+    assert isinstance(stored_submission()["user"], bytes)
+
+
 def test_a_grade_given_here_survives_and_a_newer_hand_in_takes_its_place() -> None:
     take_in_examples()
     grading.grade(BY_ASESOR, SUBMISSION, Grade(score=Decimal(90), feedback="Ok mantep"))

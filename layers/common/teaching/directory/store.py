@@ -22,7 +22,7 @@ def save_user(record: UserRecord) -> None:
         stored = dynamo.get(settings().users_table, {"id": record.id}, consistent=True)
         if stored and profile and profile.updated_at < stored.get("source_updated_at", ""):
             return
-        changes = {
+        changes: Item = {
             "name": record.name,
             "email": record.email,
             "role": record.role,
