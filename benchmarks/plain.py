@@ -8,7 +8,7 @@ from teaching import dynamo
 from teaching.directory import search
 from teaching.dynamo import Item
 from teaching.grading.rules import Status
-from teaching.http.pages import PER_PAGE
+from teaching.limits import PER_PAGE
 from teaching.settings import settings
 
 

@@ -16,7 +16,7 @@ from benchmarks.load import World
 from local.store import free_port
 from local.template import ROOT
 from teaching.grading.rules import Scope
-from teaching.http.pages import PER_PAGE
+from teaching.limits import PER_PAGE
 
 TIMES = 5
 _SECONDS_TO_START = 30

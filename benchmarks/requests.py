@@ -23,7 +23,8 @@ from teaching.directory import store as directory
 from teaching.grading.rules import Grade, Scope, Status, SubmissionQuery
 from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import Endpoint
-from teaching.http.pages import PER_PAGE, PageQuery
+from teaching.http.pages import PageQuery
+from teaching.limits import PER_PAGE
 
 PEOPLE_SOUGHT = 20
 _LIKELY = 100

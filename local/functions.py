@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from local.template import ROOT, Function, Template
+from teaching.limits import ANSWER_BYTES
 
 LAYER = "layers/common"
 
@@ -28,6 +29,10 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 
 class FunctionError(Exception):
     """The handler raised, or its process ended; the log has the traceback."""
+
+
+class EventTooLarge(FunctionError):
+    """The event is larger than Lambda takes; the handler was not called."""
 
 
 class FunctionTimeout(FunctionError):
@@ -59,8 +64,14 @@ class Functions:
         self._idle = [self._start() for _ in range(min(warm, limit))]
 
     def invoke(self, name: str, event: Mapping[str, Any]) -> Any:
-        """The handler's result as JSON gives it back. Raises `FunctionError`, `FunctionTimeout`."""
+        """The handler's result as JSON gives it back.
+
+        Raises `FunctionError` (also for a result larger than Lambda takes), `EventTooLarge`,
+        `FunctionTimeout`.
+        """
         function = self._functions[name]
+        if (size := _bytes(event)) > ANSWER_BYTES:
+            raise EventTooLarge(f"{name}: an event of {size} bytes, {ANSWER_BYTES} are allowed")
         if not self._places.acquire(timeout=_LONGEST_WAIT):
             raise FunctionTimeout(f"{name}: all {self._limit} processes are busy")
         try:
@@ -118,6 +129,11 @@ class Functions:
             self._all.discard(worker)
 
 
+def _bytes(value: Any) -> int:
+    """As Lambda's runtime sends it."""
+    return len(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass"))
+
+
 class _Worker:
     """One process of `local.worker`."""
 
@@ -161,6 +177,8 @@ class _Worker:
         answer = json.loads(self._line(function, function.timeout))
         if "error" in answer:
             raise FunctionError(f"{function.name}: {answer['error']}")
+        if (size := _bytes(answer["result"])) > ANSWER_BYTES:
+            raise FunctionError(f"{function.name}: a result of {size} bytes, {ANSWER_BYTES} are allowed")
         return answer["result"]
 
     def _line(self, function: Function, seconds: float) -> bytes:

@@ -22,11 +22,10 @@ import yaml
 
 from local import docs_page
 from local.aws import StandIn
-from local.functions import FunctionError, FunctionTimeout
+from local.functions import EventTooLarge, FunctionError, FunctionTimeout
 from local.payload import Answer, Request, answer, event, refusal
 from local.template import Cors, Route, Template
-
-LONGEST_BODY = 10 * 1024 * 1024
+from teaching.limits import GATEWAY_BODY_BYTES
 
 _LENGTH_DIGITS = 18
 _OWN_NAMES = ("localhost", "host.docker.internal")
@@ -102,6 +101,8 @@ class Gateway(ThreadingHTTPServer):
             answered = answer(result)
         except FunctionTimeout:
             answered = _UNAVAILABLE
+        except EventTooLarge:
+            answered = _TOO_LARGE
         except (FunctionError, ValueError):
             answered = _INTERNAL
         return Answer(answered.status, [*answered.headers, ("apigw-requestid", request_id)], answered.body)
@@ -273,7 +274,7 @@ class _Connection(BaseHTTPRequestHandler):
         if "chunked" in (self.headers.get("transfer-encoding") or "").lower():
             return self._chunked_body()
         length = self._length()
-        if length > LONGEST_BODY:
+        if length > GATEWAY_BODY_BYTES:
             raise _Refused(_TOO_LARGE)
         body = self.rfile.read(length)
         if len(body) < length:
@@ -299,7 +300,7 @@ class _Connection(BaseHTTPRequestHandler):
                 raise _Refused(self._broken)
             if size == 0:
                 break
-            if len(body) + size > LONGEST_BODY:
+            if len(body) + size > GATEWAY_BODY_BYTES:
                 raise _Refused(_TOO_LARGE)
             body += self.rfile.read(size)
             self.rfile.readline(1024)
@@ -310,7 +311,7 @@ class _Connection(BaseHTTPRequestHandler):
     def handle_expect_100(self) -> bool:
         """A body that will be refused is not asked for."""
         try:
-            if self._length() > LONGEST_BODY:
+            if self._length() > GATEWAY_BODY_BYTES:
                 raise _Refused(_TOO_LARGE)
         except _Refused as error:
             self._refuse(error.refused)

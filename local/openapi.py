@@ -17,6 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from local import template
 from local.template import ROOT, Route, Template
+from teaching import limits
 from teaching.errors import (
     ApiError,
     BodyTooLarge,
@@ -27,9 +28,9 @@ from teaching.errors import (
     Unavailable,
 )
 from teaching.http import envelope
-from teaching.http.endpoint import BODY_BYTES, Endpoint
+from teaching.http.endpoint import Endpoint
 from teaching.http.envelope import Redirect
-from teaching.http.pages import PER_PAGE_MOST, Page, Pagination
+from teaching.http.pages import Page, Pagination
 
 Json = dict[str, Any]
 
@@ -40,7 +41,9 @@ _FORMATS = {"id": "uuid", "at": "date-time", "time": "date-time"}
 """Of texts, by the last word of their names."""
 
 _LEAST = {"limit": 1, "page": 1, "score": 0}
-_EXPLAINED = {"limit": f"Above {PER_PAGE_MOST} it is served as {PER_PAGE_MOST}, and `per_page` says so"}
+_EXPLAINED = {
+    "limit": f"Above {limits.PER_PAGE_MOST} it is served as {limits.PER_PAGE_MOST}, and `per_page` says so"
+}
 _HEADERS: dict[type[ApiError], str] = {Unauthorized: "WWW-Authenticate", Unavailable: "Retry-After"}
 
 _DESCRIPTION = """\
@@ -130,7 +133,7 @@ def _operation(facts: Template, route: Route, endpoint: Endpoint, schemas: Json)
         content = {"schema": _schema(endpoint.body, schemas), "example": json.loads(body)}
         operation["requestBody"] = {
             "required": True,
-            "description": f"At most {BODY_BYTES // 1024} KB",
+            "description": f"At most {limits.BODY_BYTES // 1024} KB",
             "content": {"application/json": content},
         }
     operation["responses"] = _success(name, endpoint, schemas) | _failures(endpoint)

@@ -12,9 +12,12 @@ from typing import Any
 from local.aws import StandIn
 from local.queues import Message, deliver
 from local.template import REGION, QueueSource
+from teaching.limits import ANSWER_BYTES, EVENT_BYTES, NAME_SHOWN
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
+_AROUND_BODY = 1024
+"""Bytes of a message besides its body, at most."""
 
 
 class Intake:
@@ -44,10 +47,8 @@ class Intake:
             except ValueError as error:
                 rejected[number] = str(error)
                 self._stand_in.send("RejectedRecords", line, {"reason": str(error)})
-        numbers = list(messages)
-        for start in range(0, len(numbers), self._source.batch_size):
-            batch = numbers[start : start + self._source.batch_size]
-            rejected |= self._deliver({number: messages[number] for number in batch})
+        for batch in _batches(messages, self._source.batch_size):
+            rejected |= self._deliver(batch)
         told = [{"line": line, "reason": reason} for line, reason in sorted(rejected.items())]
         taken = sum(1 for line in lines if line.strip()) - len(rejected)
         return {"accepted": taken, "rejected": told}
@@ -75,12 +76,29 @@ class Intake:
         return rejected
 
 
+def _batches(messages: Mapping[int, Message], most: int) -> Iterator[dict[int, Message]]:
+    """As many messages at a time as the template says, and Lambda takes."""
+    batch: dict[int, Message] = {}
+    size = 0
+    for line, message in messages.items():
+        more = _bytes(message.body) + _AROUND_BODY
+        if batch and (len(batch) == most or size + more > ANSWER_BYTES):
+            yield batch
+            batch, size = {}, 0
+        batch[line] = message
+        size += more
+    if batch:
+        yield batch
+
+
 def _event(line: str) -> str:
     """The EventBridge event that carries the record. Raises `ValueError` if the line is no record."""
     try:
         record = json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=_object)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not (isinstance(record, dict) and isinstance(record.get("type"), str) and "data" in record):
         raise ValueError('not a record: an object with "type" and "data" is expected')
     event = {
@@ -94,10 +112,10 @@ def _event(line: str) -> str:
         "resources": [],
         "detail": record["data"],
     }
-    try:
-        return json.dumps(event)
-    except RecursionError:
-        raise ValueError("not a record: it is nested too deeply") from None
+    if (size := _bytes(event)) > EVENT_BYTES:
+        largest = _largest(record["data"])
+        raise ValueError(f"{largest}an event has at most {EVENT_BYTES} bytes, this one {size}")
+    return json.dumps(event)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -107,6 +125,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"{name!a} must be given once")
     return made
+
+
+def _bytes(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass"))
+
+
+def _largest(data: Any) -> str:
+    """`<name> has <n> bytes: ` of the largest field; nothing if there are no fields."""
+    if not isinstance(data, dict) or not data:
+        return ""
+    sizes = {name: _bytes(value) for name, value in data.items()}
+    name = max(sizes, key=lambda name: sizes[name])
+    return f"{name[:NAME_SHOWN]}: has {sizes[name]} bytes; "
 
 
 def _refuse_constant(name: str) -> None:

@@ -195,6 +195,12 @@ def stored_submission(identity: str = SUBMISSION) -> dynamo.Item:
     return _stored(settings().submissions_table, {"id": identity})
 
 
+def past_grades(identity: str = SUBMISSION) -> list[dynamo.Item]:
+    """The grades of the submission that were replaced, oldest first."""
+    values = {":subject": identity}
+    return list(dynamo.query(settings().history_table, "subject = :subject", values, consistent=True))
+
+
 def stored_session(identity: str = SESSION) -> dynamo.Item:
     return _stored(settings().sessions_table, {"id": identity})
 
@@ -272,9 +278,11 @@ def context(*remaining: int) -> Any:
     return SimpleNamespace(get_remaining_time_in_millis=lambda: next(left, 900_000))
 
 
-def invoke(function: str, event: Data) -> Any:
-    """What functions/<function>/app.py makes of the event."""
-    return importlib.import_module(f"functions.{function}.app").handler(event, context())
+def invoke(function: str, event: Data, remaining: int = 900_000) -> Any:
+    """What functions/<function>/app.py makes of the event with so much time, in milliseconds."""
+    handler = importlib.import_module(f"functions.{function}.app").handler
+    always = SimpleNamespace(get_remaining_time_in_millis=lambda: remaining)
+    return handler(event, always)
 
 
 def call(function: str, event: Data) -> Answer:

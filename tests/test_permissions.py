@@ -4,9 +4,8 @@ import importlib
 import json
 import os
 from collections.abc import Callable
-from functools import partial
+from decimal import Decimal
 from itertools import product
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +13,9 @@ from botocore.client import BaseClient
 
 from local import demo, template
 from teaching import dynamo
+from teaching.coaching import store as coaching
+from teaching.grading import store as grading
+from teaching.grading.rules import Grade
 from teaching.http import auth
 from teaching.http.keys import Keys
 from teaching.tally import tree
@@ -102,17 +104,28 @@ def end_coaching(call: Caller) -> None:
 
 
 def ingest_records(call: Caller) -> None:
-    """Something newer of each type, a session that comes before its participant, and what is no record."""
+    """Something newer of each type, a hand-in in the place of a grade, a session whose participant comes
+    while its roster is written, and what is no record.
+    """
+    grading.grade(support.BY_ASESOR, support.SUBMISSION, Grade(score=Decimal(90)))
     later = {"updated_at": "2026-03-01T00:00:00.000Z"}
     records = [
         ("user", support.person("asesor", support.ASESOR, "Budi S.")),
         ("item", support.item(**later)),
         ("session", support.session(**later, participant_ids=[support.NOBODYS])),
-        ("submission", support.submission(**later)),
+        ("submission", support.submission(**later, submitted_at=later["updated_at"])),
         ("user", {}),
     ]
     sent = [support.message(kind, data) for kind, data in records]
-    assert call("ingest_records", Records=sent) == {"batchItemFailures": []}
+    write_roster = coaching._write_roster
+
+    def arrive(*arguments: Any) -> bool:
+        support.take_in("user", support.participant(support.NOBODYS))
+        return write_roster(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coaching, "_write_roster", arrive)
+        assert call("ingest_records", context=support.context(), Records=sent) == {"batchItemFailures": []}
 
 
 def apply_changes(call: Callable[..., Any]) -> None:
@@ -190,8 +203,7 @@ def recompute_statistics(call: Caller) -> None:
         changes = {"name": "Another Name"}
         dynamo.update("UsersTable", {"id": user}, changes, condition="attribute_exists(id)")
     for remaining in (0, 900_000):
-        context = SimpleNamespace(get_remaining_time_in_millis=partial(int, remaining))
-        call("recompute_statistics", context=context)
+        call("recompute_statistics", context=support.context(remaining))
 
 
 def change(table: str, identity: str) -> dict[str, Any]:

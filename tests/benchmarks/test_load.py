@@ -9,7 +9,7 @@ from benchmarks.load import World, loaded
 from benchmarks.requests import Listing, callers, endpoint, listings, pages, searched
 from local.template import Template
 from teaching.grading.rules import Status
-from teaching.http.pages import PER_PAGE
+from teaching.limits import PER_PAGE
 from teaching.recompute import recompute
 from teaching.tally.tree import LEAF_MOST
 

@@ -30,3 +30,11 @@ def test_while_the_store_is_unavailable_every_record_comes_again(monkeypatch: py
         message["messageId"] for message in event["Records"]
     )
     assert dynamo.scan("UsersTable")[0] == []
+
+
+@pytest.mark.usefixtures("tables")
+def test_near_the_end_of_its_time_it_begins_nothing() -> None:
+    event = example("ingest_records")
+    failures = invoke("ingest_records", event, remaining=10_000)["batchItemFailures"]
+    assert len(failures) == len(event["Records"])
+    assert dynamo.scan("UsersTable")[0] == []

@@ -357,14 +357,15 @@ def test_a_transaction_writes_all_or_nothing() -> None:
     assert rows == [kept]
 
 
-def test_a_lost_race_is_run_again_and_at_last_given_up(pauses: list[int]) -> None:
+@pytest.mark.parametrize("lost", [ConditionFailed, dynamo.Conflict])
+def test_a_lost_race_is_run_again_and_at_last_given_up(pauses: list[int], lost: type[Exception]) -> None:
     tries = 0
 
     def third_wins() -> str:
         nonlocal tries
         tries += 1
         if tries < 3:
-            raise ConditionFailed
+            raise lost
         return "won"
 
     assert dynamo.unless_lost(third_wins) == "won"

@@ -15,7 +15,7 @@ LAYERS = [
     {"intake.records"},
     {"http"},
     {"streams"},
-    {"sqs", "dynamo", "jsons", "clock", "errors", "settings", "log", "log_lines"},
+    {"sqs", "dynamo", "jsons", "clock", "errors", "settings", "log", "log_lines", "limits"},
 ]
 ROOT = Path(teaching.__path__[0])
 MODULES = sorted(

@@ -26,6 +26,7 @@ Resources:
   Die: {Type: AWS::Serverless::Function, Properties: {Handler: app.die}}
   Overrun: {Type: AWS::Serverless::Function, Properties: {Handler: app.overrun, Timeout: 1}}
   Hang: {Type: AWS::Serverless::Function, Properties: {Handler: app.hang, Timeout: 600}}
+  Long: {Type: AWS::Serverless::Function, Properties: {Handler: app.long}}
   Odd: {Type: AWS::Serverless::Function, Properties: {Handler: app.odd}}
   Missing: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/missing, Handler: app.handler}}
 """
@@ -82,6 +83,10 @@ def overrun(event, context):
 def hang(event, context):
     print("hanging in", os.getpid(), flush=True)
     time.sleep(3600)
+
+
+def long(event, context):
+    return event["character"] * event["times"]
 
 
 def odd(event, context):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from local.functions import FunctionError, Functions, FunctionTimeout
+from local.functions import LAYER, EventTooLarge, FunctionError, Functions, FunctionTimeout
 from local.template import ROOT, Template
+from teaching.limits import ANSWER_BYTES
 
 
 def test_a_handler_gets_its_event_and_context(functions: Functions) -> None:
@@ -71,6 +72,16 @@ def test_a_handler_that_fails_is_an_error_and_the_next_call_is_served(
     assert functions.invoke("Tell", {"still": "here"})["event"] == {"still": "here"}
 
 
+def test_what_is_larger_than_lambda_takes_is_refused(functions: Functions) -> None:
+    """A character of two bytes is not the six that escaping makes of it."""
+    most = ANSWER_BYTES // 2 - 1
+    assert len(functions.invoke("Long", {"character": "é", "times": most})) == most
+    with pytest.raises(FunctionError, match="a result of 6291458 bytes, 6291456 are allowed"):
+        functions.invoke("Long", {"character": "é", "times": most + 1})
+    with pytest.raises(EventTooLarge):
+        functions.invoke("Tell", {"text": "x" * ANSWER_BYTES})
+
+
 def test_a_fault_leaves_its_traceback_in_the_log(functions: Functions, project: Template) -> None:
     with pytest.raises(FunctionError):
         functions.invoke("Fail", {})
@@ -116,7 +127,11 @@ functions.invoke("Hang", {})
 
 def test_a_process_ends_with_a_server_that_is_killed_even_amid_its_work(project: Template) -> None:
     server = subprocess.Popen(
-        [sys.executable, "-c", _SERVER, str(project.root)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _SERVER, str(project.root)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": LAYER},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with server:
         assert server.stdout

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from local.aws import StandIn
-from local.functions import FunctionError, FunctionTimeout
-from local.gateway import LONGEST_BODY, Gateway, match
+from local.functions import EventTooLarge, FunctionError, FunctionTimeout
+from local.gateway import Gateway, match
 from local.template import Cors, Route, Template, read
+from teaching.limits import GATEWAY_BODY_BYTES
 
 ROUTES = [
     Route("Get", "GET", "/things/{id}"),
@@ -43,6 +44,7 @@ Resources:
         Meet: {Type: HttpApi, Properties: {Method: GET, Path: /meet}}
         Raise: {Type: HttpApi, Properties: {Method: GET, Path: /raise}}
         Overrun: {Type: HttpApi, Properties: {Method: GET, Path: /overrun}}
+        Long: {Type: HttpApi, Properties: {Method: GET, Path: /long}}
         Nonsense: {Type: HttpApi, Properties: {Method: GET, Path: /nonsense}}
   NotFound:
     Type: AWS::Serverless::Function
@@ -73,6 +75,8 @@ def gateway(facts: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 raise FunctionError("a secret of the inside")
             case "/overrun":
                 raise FunctionTimeout("a secret of the inside")
+            case "/long":
+                raise EventTooLarge("a secret of the inside")
             case "/nonsense":
                 return {"statusCode": "nonsense"}
         headers = {"content-type": "application/json", "Access-Control-Allow-Origin": "https://other"}
@@ -201,6 +205,7 @@ def test_other_methods_go_to_the_default_route(connection: http.client.HTTPConne
         ("/raise", 500, "Internal server error"),
         ("/nonsense", 500, "Internal server error"),
         ("/overrun", 503, "Service unavailable"),
+        ("/long", 413, "Request body too large"),
     ],
 )
 def test_a_function_that_fails_is_an_answer_in_the_envelope(
@@ -215,12 +220,12 @@ def test_a_function_that_fails_is_an_answer_in_the_envelope(
 def test_a_body_that_is_too_large_is_refused(
     connection: http.client.HTTPConnection, expect: dict[str, str]
 ) -> None:
-    status, _, body = ask(connection, "POST", "/things/1", b"x" * (LONGEST_BODY + 1), expect)
+    status, _, body = ask(connection, "POST", "/things/1", b"x" * (GATEWAY_BODY_BYTES + 1), expect)
     assert (status, body) == (413, {"errors": ["Request body too large"], "status": False})
 
 
 def test_a_body_of_the_longest_size_is_taken(connection: http.client.HTTPConnection) -> None:
-    assert ask(connection, "POST", "/things/1", b"x" * LONGEST_BODY)[0] == 200
+    assert ask(connection, "POST", "/things/1", b"x" * GATEWAY_BODY_BYTES)[0] == 200
 
 
 @pytest.mark.parametrize(

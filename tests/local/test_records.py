@@ -9,6 +9,7 @@ from local.aws import StandIn
 from local.functions import FunctionError
 from local.records import Intake
 from local.template import QueueSource
+from teaching.limits import ANSWER_BYTES
 
 SOURCE = QueueSource("IngestRecords", "Records", batch_size=3, visibility_timeout=0, max_receives=4)
 
@@ -52,6 +53,19 @@ def test_batches_are_as_the_template_says_and_blank_lines_are_skipped(stand_in: 
     assert answer == {"accepted": 4, "rejected": []}
 
 
+def test_a_batch_is_no_larger_than_a_function_takes(stand_in: StandIn) -> None:
+    sizes: list[int] = []
+
+    def ingest(_: str, event: Mapping[str, Any]) -> None:
+        sizes.append(len(json.dumps(event, ensure_ascii=False).encode()))
+
+    source = QueueSource("IngestRecords", "Records", batch_size=100, max_receives=4)
+    lines = [line('"' * 120_000) for _ in range(40)]
+    assert Intake(source, ingest, stand_in).accept(lines)["accepted"] == 40
+    assert len(sizes) == 4
+    assert max(sizes) <= ANSWER_BYTES
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -63,8 +77,15 @@ def test_batches_are_as_the_template_says_and_blank_lines_are_skipped(stand_in: 
         ('{"type": "x", "type": "y", "data": {}}', "'type' must be given once"),
         ('{"type": "x", "data": [{"a": 1, "\\u0061": 1}]}', "'a' must be given once"),
         ('{"type": "x", "data": {"\\ud800": 1, "\\ud800": 1}}', "'\\ud800' must be given once"),
-        ('{"type": "x", "data": ' + "[" * 100_000 + "]" * 100_000 + "}", "not JSON"),
+        ('{"type": "x", "data": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
         ('{"type": "x", "data": ' + "1" * 5000 + "}", "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        (
+            json.dumps({"type": "x", "data": {"id": "7", "data": "x" * 256 * 1024}}),
+            "data: has 262146 bytes; an event has at most 262144 bytes",
+        ),
+        (json.dumps({"type": "x", "data": "x" * 256 * 1024}), "an event has at most 262144 bytes"),
+        (json.dumps({"type": "x", "data": ["\ud83d" * 100_000]}), "an event has at most 262144 bytes"),
     ],
 )
 def test_a_line_that_is_no_record_is_named_and_kept(
@@ -76,6 +97,12 @@ def test_a_line_that_is_no_record_is_named_and_kept(
     assert rejected["line"] == 2
     assert reason in rejected["reason"]
     assert json.loads((tmp_path / "RejectedRecords.jsonl").read_text())["body"] == text
+
+
+def test_a_record_is_measured_as_it_is_sent(stand_in: StandIn) -> None:
+    """A character of two bytes is not the six that escaping makes of it."""
+    text = json.dumps({"type": "x", "data": "é" * 100_000})
+    assert Intake(SOURCE, lambda _, event: None, stand_in).accept([text])["accepted"] == 1
 
 
 def test_what_the_function_rejects_is_told_with_its_reason(stand_in: StandIn, tmp_path: Path) -> None:

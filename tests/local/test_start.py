@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from local import demo, store, template, tokens
+from local.functions import LAYER
 from local.load import LoadError, call, load
 from local.template import ROOT
 
@@ -27,7 +28,8 @@ LOADED = 300
 
 
 def environment(folder: Path, port: int, **variables: str) -> dict[str, str]:
-    return {**os.environ, "DATA_DIR": str(folder), "PORT": str(port), "STORE": "disk", **variables}
+    given = {"PYTHONPATH": LAYER, "DATA_DIR": str(folder), "PORT": str(port), "STORE": "disk"}
+    return {**os.environ, **given, **variables}
 
 
 class Server:

@@ -9,5 +9,5 @@ Imports point downwards only::
     intake.records                          the records of other services
     http                                    requests and answers: endpoint, token, envelope, pages
     streams                                 which rows changed, and where what fails is set aside
-    sqs, dynamo, jsons, clock, log, errors, settings
+    sqs, dynamo, jsons, clock, log, errors, settings, limits
 """

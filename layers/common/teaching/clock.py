@@ -3,7 +3,7 @@
 Written so, times sort as text in the order of time, which every index relies on.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def utc_text(moment: datetime) -> str:
@@ -13,3 +13,7 @@ def utc_text(moment: datetime) -> str:
 
 def now() -> str:
     return utc_text(datetime.now(UTC))
+
+
+def hours_after(moment: str, hours: int) -> str:
+    return utc_text(datetime.fromisoformat(moment) + timedelta(hours=hours))

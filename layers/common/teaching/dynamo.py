@@ -5,7 +5,7 @@ turn them into DynamoDB's typed values and back. Table names come from the setti
 
 Every call raises `Unavailable` when DynamoDB throttles, conflicts or does not answer after the
 client's own retries (standard mode, 3 attempts, 1 s to connect, 2 s to read), and
-`ConditionFailed` when a condition of the call did not hold.
+`ConditionFailed` when a condition of the call did not hold; `Conflict` is an `Unavailable`.
 """
 
 import random
@@ -47,7 +47,6 @@ _TRANSIENT = {
     "RequestTimeout",
     "ServiceUnavailable",
     "ThrottlingException",
-    "TransactionConflictException",
     "TransactionInProgressException",
 }
 
@@ -58,6 +57,10 @@ _TRANSIENT_STATUSES = (408, 429)
 
 class ConditionFailed(Exception):
     """The condition of a write did not hold when it came to be written."""
+
+
+class Conflict(Unavailable):
+    """A transaction was writing one of the rows at that moment."""
 
 
 @cache
@@ -107,7 +110,9 @@ def _translated(error: ClientError) -> Exception:
         if "ConditionalCheckFailed" in codes:
             return ConditionFailed()
         if codes <= {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
-            return Unavailable()
+            return Conflict() if "TransactionConflict" in codes else Unavailable()
+    if code == "TransactionConflictException":
+        return Conflict()
     return Unavailable() if may_pass(error) else error
 
 
@@ -358,6 +363,11 @@ def put_from_arguments(table: str, item: Item, version: int) -> dict[str, Any]:
     return put_arguments(table, item, condition="version = :version", values={":version": version})
 
 
+def check(table: str, key: Key, condition: str, values: Item) -> dict[str, Any]:
+    """Part of a transaction: it writes only if the condition holds for this row."""
+    return {"ConditionCheck": {"TableName": table, "Key": to_item(key), **_conditional(condition, values)}}
+
+
 def delete_arguments(
     table: str, key: Key, *, condition: str | None = None, values: Item | None = None
 ) -> dict[str, Any]:
@@ -377,6 +387,20 @@ def update(
 
     Answers the whole item as it is now. Raises `ConditionFailed`, `Unavailable`.
     """
+    arguments = update_arguments(table, key, changes, condition=condition, values=values, once=once)
+    return from_item(call("update_item", **arguments, ReturnValues="ALL_NEW")["Attributes"])
+
+
+def update_arguments(
+    table: str,
+    key: Key,
+    changes: Mapping[str, Any],
+    *,
+    condition: str | None = None,
+    values: Item | None = None,
+    once: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What `update` asks for; also part of a transaction."""
     given = dict(values or {})
     sets, removes = [], []
     for name, value in changes.items():
@@ -391,24 +415,36 @@ def update(
     expression = (f"SET {', '.join(sets)} " if sets else "") + (
         f"REMOVE {', '.join(removes)} " if removes else ""
     )
-    answer = call(
-        "update_item",
-        TableName=table,
-        Key=to_item(key),
-        UpdateExpression=expression + "ADD version :one",
-        ConditionExpression=condition,
-        ExpressionAttributeValues=to_item(given | {":one": 1}),
-        ReturnValues="ALL_NEW",
-        **_names(f"{expression} {condition}"),
-    )
-    return from_item(answer["Attributes"])
+    return {
+        "TableName": table,
+        "Key": to_item(key),
+        "UpdateExpression": expression + "ADD version :one",
+        "ExpressionAttributeValues": to_item(given | {":one": 1}),
+        **({"ConditionExpression": condition} if condition else {}),
+        **_names(f"{expression} {condition or ''}"),
+    }
 
 
-def update_from(table: str, key: Key, stored: Item | None, changes: Mapping[str, Any]) -> Item:
-    """`update`, if the row is still the version that was read; None: if there is still none."""
-    if stored is None:
-        return update(table, key, changes, condition="attribute_not_exists(version)")
-    return update(table, key, changes, condition="version = :version", values={":version": stored["version"]})
+def update_from(
+    table: str,
+    key: Key,
+    stored: Item | None,
+    changes: Mapping[str, Any],
+    also: Sequence[Mapping[str, Any]] = (),
+) -> Item:
+    """`update`, if the row is still the version that was read; None: if there is still none.
+
+    With what is `also` to be written it is one transaction, which costs twice as much.
+    """
+    version = stored["version"] if stored else 0
+    held = "version = :version" if stored else "attribute_not_exists(version)"
+    values = {":version": version} if stored else None
+    if not also:
+        return update(table, key, changes, condition=held, values=values)
+    transact([{"Update": update_arguments(table, key, changes, condition=held, values=values)}, *also])
+    # A transaction answers nothing, and its condition says what the row was before.
+    row = {**(stored or key), **changes, "version": version + 1}
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def unless_lost(once: Callable[[], Answer]) -> Answer:
@@ -416,7 +452,17 @@ def unless_lost(once: Callable[[], Answer]) -> Answer:
     for attempt in range(AGAIN):
         try:
             return once()
-        except ConditionFailed:
+        except (ConditionFailed, Conflict):
+            pause(attempt)
+    raise Unavailable()
+
+
+def unless_busy(write: Callable[[], Answer]) -> Answer:
+    """Writes again while DynamoDB has no capacity, or another transaction is at it. Raises `Unavailable`."""
+    for attempt in range(AGAIN):
+        try:
+            return write()
+        except Unavailable:
             pause(attempt)
     raise Unavailable()
 
@@ -442,7 +488,10 @@ def carries(stored: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
 
 
 def transact(writes: Sequence[Mapping[str, Any]]) -> None:
-    """All of the writes (`{"Put": …}`, `{"Delete": …}`) or none. Raises `ConditionFailed`, `Unavailable`."""
+    """All of the writes (`{"Put": …}`, `{"Update": …}`, …) or none.
+
+    Raises `ConditionFailed`, `Conflict`, `Unavailable`.
+    """
     call("transact_write_items", TransactItems=list(writes))
 
 

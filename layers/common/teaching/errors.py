@@ -18,7 +18,8 @@
     └── Unavailable                   503     Service unavailable
 
 What is not an `ApiError` is a fault of ours: 500 `Internal server error`.
-Beside the tree stands `Malformed`: a record from another service that breaks its schema.
+Beside the tree stand `Malformed`, a record from another service that breaks its schema, and
+`NotFinished`, work that goes on the next time.
 """
 
 from http import HTTPStatus
@@ -97,3 +98,7 @@ class Unavailable(ApiError):
 
 class Malformed(Exception):
     """A record that came in breaks its schema; the message names the fields, never their values."""
+
+
+class NotFinished(Exception):
+    """The time ran out; what was done stays, and doing it all again does only the rest."""

@@ -1,12 +1,15 @@
 """JSON as the API reads and writes it: exact numbers, compact text, no NaN."""
 
 import json
+import sys
 from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
-LARGEST = 308
-"""The exponent of the largest double."""
+LARGEST = Decimal(sys.float_info.max)
+"""The largest double."""
+DIGITS = LARGEST.adjusted()
+"""A whole number of so many digits is smaller."""
 
 
 class NameTwice(ValueError):
@@ -19,7 +22,7 @@ class NameTwice(ValueError):
 
 def loads(text: str) -> Any:
     """Fractions as Decimal. Raises `ValueError`, also for NaN and Infinity; `NameTwice`; `RecursionError`."""
-    return json.loads(text, parse_float=_fraction, parse_constant=_refuse, object_pairs_hook=_object)
+    return json.loads(text, parse_float=_fraction, parse_int=_whole, parse_constant=_refuse, object_pairs_hook=_object)
 
 
 def dumps(value: Any) -> str:
@@ -42,6 +45,11 @@ def _fraction(text: str) -> Decimal:
         raise ValueError("a number out of all range") from None
 
 
+def _whole(text: str) -> int | Decimal:
+    """One that may be larger than the largest double is a Decimal, for `dumps` to look at."""
+    return int(text) if len(text) <= DIGITS else Decimal(text)
+
+
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
@@ -49,7 +57,7 @@ def _refuse(constant: str) -> NoReturn:
 def _number(value: Any) -> int | float:
     """90 rather than 90.0 or "90"."""
     if isinstance(value, Decimal):
-        if value.adjusted() > LARGEST:
+        if not -LARGEST <= value <= LARGEST:
             raise ValueError("a number that no double holds")
         return int(value) if value == value.to_integral_value() else float(value)
     raise TypeError(f"JSON has no type for {type(value).__name__}")

@@ -12,6 +12,7 @@ from typing import get_type_hints
 @dataclass(frozen=True)
 class Settings:
     submissions_table: str
+    history_table: str
     sessions_table: str
     presences_table: str
     users_table: str

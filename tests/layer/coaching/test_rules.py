@@ -135,11 +135,23 @@ def test_a_new_record_is_taken_as_it_is() -> None:
         assert row[name] == given[name]
 
 
-@pytest.mark.parametrize(
-    "moment", ["2026-02-18T07:02:11.480Z", "2026-02-18T07:02:11.479Z", "2025-01-01T00:00:00Z"]
-)
-def test_a_record_that_is_no_newer_changes_nothing(moment: str) -> None:
+@pytest.mark.parametrize("moment", ["2026-02-18T07:02:11.479Z", "2025-01-01T00:00:00Z"])
+def test_an_older_record_changes_nothing(moment: str) -> None:
     assert rules.arrival(arrived(), record(updated_at=moment, title="changed")) is None
+
+
+def test_of_two_records_as_old_the_last_to_arrive_counts() -> None:
+    changes = rules.arrival(arrived(), record(title="changed"))
+    assert changes
+    assert changes["title"] == "changed"
+
+
+def test_the_same_record_once_more_turns_nothing_back() -> None:
+    row = arrived()
+    row |= rules.start(row, NOW)
+    changes = rules.arrival(row, record())
+    assert changes
+    assert {name: value for name, value in changes.items() if row.get(name) != value} == {}
 
 
 NEWER = "2026-03-11T00:00:00.000Z"
@@ -214,3 +226,15 @@ def test_one_who_is_no_longer_invited_has_no_place_in_the_list_of_names() -> Non
     assert rules.roster_derived(PARTICIPANT, siti, True)["name_key"] == f"amir hasan#{PARTICIPANT}"
     assert rules.roster_derived(PARTICIPANT, siti, False)["name_key"] is None
     assert rules.roster_derived(PARTICIPANT, None, True) == {"user": None, "name_key": None}
+
+
+def test_of_a_roster_only_what_differs_is_changed() -> None:
+    siti = {"id": PARTICIPANT, "name": "Siti", "email": "a@b.c", "profile": "null"}
+    invited = {"invited": True, **rules.roster_derived(PARTICIPANT, siti, True)}
+    others: dict[str, dict[str, Any]] = {
+        ASESOR: {"invited": True, "status": "late"},
+        SESSION: {"invited": None, "status": "late"},
+    }
+    assert rules.roster_changes({PARTICIPANT}, {PARTICIPANT: siti}, {}) == {PARTICIPANT: invited}
+    assert rules.roster_changes({PARTICIPANT}, {PARTICIPANT: siti}, {PARTICIPANT: invited}) == {}
+    assert rules.roster_changes(set(), {}, others) == {ASESOR: {"invited": None, "name_key": None}}

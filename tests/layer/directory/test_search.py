@@ -11,12 +11,14 @@ from benchmarks.meter import metered
 from teaching import dynamo
 from teaching.coaching import store as coaching
 from teaching.directory import search
-from teaching.directory.search import ITEM, MATCHES_MOST, USER, Document, normalised, words_of
+from teaching.directory.search import ITEM, USER, Document, normalised, words_of
 from teaching.errors import InvalidQuery, Unavailable
+from teaching.limits import MATCHES_MOST
 from teaching.grading import store as grading
 from teaching.grading.rules import SubmissionQuery
 from teaching.http.auth import Caller
 from teaching.http.pages import PageQuery
+from teaching.limits import MATCHES_MOST
 from tests.support import (
     ASESOR,
     BY_ADMIN,

@@ -1,4 +1,3 @@
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -58,25 +57,68 @@ def test_what_is_in_progress_cannot_be_graded() -> None:
         graded(arrived(status="in_progress", submitted_at=None, score=None), 90)
 
 
-def test_nothing_of_an_earlier_grade_is_lost() -> None:
-    row = graded(graded(graded(arrived(), 10, feedback="first"), 20), 30, feedback=None)
-    history = [json.loads(grade) for grade in row["earlier_grades"]]
-    assert [(grade["score"], grade["feedback"]) for grade in history] == [
-        ("100", None),
-        ("10", "first"),
-        ("20", "first"),
-    ]
-    assert [grade["graded_by"] and grade["graded_by"]["id"] for grade in history] == [None, ASESOR, ASESOR]
-    assert row["feedback"] is None
+def test_nothing_of_a_grade_is_lost() -> None:
+    handed_in = "2026-02-18T06:30:09.094Z"
+    assert rules.past_grade(graded(arrived(), 10, feedback="first")) == {
+        "subject": SUBMISSION,
+        "version": 1,
+        "score": Decimal(10),
+        "feedback": "first",
+        "graded_at": NOW,
+        "graded_by": COPY,
+        "grader_id": ASESOR,
+        "submitted_at": handed_in,
+    }
+    quiz = rules.past_grade(arrived())
+    assert quiz
+    assert (quiz["score"], quiz["graded_at"], quiz["grader_id"]) == (Decimal(100), handed_in, None)
 
 
-def test_what_was_never_scored_has_no_history() -> None:
-    assert graded(arrived(score=None, graded_at=None), 1)["earlier_grades"] is None
+def test_what_was_never_scored_leaves_nothing() -> None:
+    assert rules.past_grade(arrived(score=None, graded_at=None)) is None
 
 
-@pytest.mark.parametrize("moment", ["2026-02-18T06:30:09.102Z", "2026-02-18T06:30:09.101Z"])
-def test_a_record_that_is_no_newer_changes_nothing(moment: str) -> None:
-    assert rules.arrival(arrived(), record(updated_at=moment, score=1)) is None
+@pytest.mark.parametrize("again", [{}, {"feedback": "first"}])
+def test_the_present_grade_once_more_changes_nothing(again: dict[str, Any]) -> None:
+    row = graded(arrived(), 90, feedback="first")
+    grade = Grade.model_validate({"score": Decimal("90.0"), **again})
+    assert rules.grading(row, grade, ASESOR, COPY, "2026-02-20T00:00:00.000Z") == {}
+
+
+@pytest.mark.parametrize(
+    ("grader", "given"),
+    [
+        (PARTICIPANT, {"score": 90}),
+        (ASESOR, {"score": 91}),
+        (ASESOR, {"score": 90, "feedback": None}),
+        (ASESOR, {"score": 90, "feedback": "second"}),
+    ],
+)
+def test_another_grader_score_or_feedback_is_another_grade(grader: str, given: dict[str, Any]) -> None:
+    row = graded(arrived(), 90, feedback="first")
+    assert rules.grading(row, Grade.model_validate(given), grader, COPY, NOW)
+
+
+def test_a_quizs_own_score_is_no_persons_grade() -> None:
+    row = arrived(score=90, graded_by=ASESOR)
+    assert graded(row, 90)["status"] == "graded"
+
+
+def test_an_older_record_changes_nothing() -> None:
+    assert rules.arrival(arrived(), record(updated_at="2026-02-18T06:30:09.101Z", score=1)) is None
+
+
+def test_of_two_records_as_old_the_last_to_arrive_counts() -> None:
+    changes = rules.arrival(arrived(), record(score=1))
+    assert changes
+    assert changes["score"] == 1
+
+
+def test_the_same_record_once_more_undoes_no_grade() -> None:
+    row = graded(arrived(), 90, feedback="Ok mantep")
+    changes = rules.arrival(row, record())
+    assert changes
+    assert {name: value for name, value in changes.items() if row.get(name) != value} == {}
 
 
 def test_a_newer_record_replaces_what_the_source_said() -> None:
@@ -99,7 +141,7 @@ def test_a_grade_given_here_survives_a_newer_record_of_the_same_hand_in() -> Non
     assert after["source_updated_at"] == "2026-02-21T00:00:00.000Z"
 
 
-def test_a_newer_hand_in_replaces_the_grade_given_here_and_keeps_it_in_the_history() -> None:
+def test_a_newer_hand_in_replaces_the_grade_given_here() -> None:
     row = graded(arrived(), 90, feedback="Ok mantep")
     again = record(
         updated_at="2026-02-21T00:00:00Z", submitted_at="2026-02-20T00:00:00Z", score=None, graded_at=None
@@ -108,7 +150,8 @@ def test_a_newer_hand_in_replaces_the_grade_given_here_and_keeps_it_in_the_histo
     assert changes
     after = {**row, **changes}
     assert (after["status"], after["score"], after["graded_here"]) == ("submitted", None, None)
-    assert [json.loads(grade)["score"] for grade in after["earlier_grades"]] == ["100", "90"]
+    assert rules.hands_in_anew(row, again)
+    assert not rules.hands_in_anew(row, record(updated_at="2026-02-21T00:00:00Z"))
 
 
 def test_updated_at_never_goes_back() -> None:

@@ -1,11 +1,11 @@
-import json
 from typing import Any
 
 import pytest
 
+from benchmarks.meter import metered
 from teaching import dynamo
 from teaching.errors import SubmissionNotFound, Unavailable
-from teaching.grading import store
+from teaching.grading import rules, store
 from teaching.grading.rules import Grade
 from tests.support import (
     BY_ADMIN,
@@ -15,6 +15,7 @@ from tests.support import (
     SUBMISSION,
     new_id,
     participant,
+    past_grades,
     race,
     settle,
     stored_submission,
@@ -35,8 +36,7 @@ def scored(score: int) -> Grade:
 
 def history() -> list[int]:
     """The scores that were ever given, the present one last."""
-    row = stored_submission()
-    return [*(int(json.loads(grade)["score"]) for grade in row["earlier_grades"]), int(row["score"])]
+    return [*(grade["score"] for grade in past_grades()), stored_submission()["score"]]
 
 
 def test_grades_given_at_once_all_count_in_turn() -> None:
@@ -67,10 +67,47 @@ def test_who_loses_every_race_is_told_to_come_again(monkeypatch: pytest.MonkeyPa
     assert stored_submission()["score"] == 100
 
 
-def test_a_lost_answer_repeated_grades_again_without_losing_a_score() -> None:
-    for _ in range(2):
-        store.grade(BY_ASESOR, SUBMISSION, scored(90))
-    assert history() == [100, 90, 90]
+def test_the_present_grade_once_more_answers_the_same_and_writes_nothing() -> None:
+    first = store.grade(BY_ASESOR, SUBMISSION, scored(90))
+    row = stored_submission()
+    assert store.grade(BY_ASESOR, SUBMISSION, scored(90)) == first
+    assert (stored_submission(), history()) == (row, [100, 90])
+
+
+def test_a_row_can_be_graded_for_ever() -> None:
+    feedback = "\U0001f600" * 10_000
+    for score in range(15):
+        grade = Grade.model_validate({"score": score, "feedback": feedback})
+        assert store.grade(BY_ASESOR, SUBMISSION, grade)["score"] == score
+    assert history() == [100, *range(15)]
+    assert [grade["version"] for grade in past_grades()] == list(range(1, 16))
+    assert stored_submission()["version"] == 16
+
+
+def test_where_nothing_is_replaced_nothing_is_kept() -> None:
+    identity = new_id()
+    take_in("submission", submission(id=identity, score=None, graded_at=None))
+    with metered() as cost:
+        graded = store.grade(BY_ASESOR, identity, scored(90))
+    assert (cost.requests, cost.writes) == (2, 1)
+    assert past_grades(identity) == []
+    assert graded == rules.graded_submission(stored_submission(identity))
+
+
+def test_an_answer_is_the_row_as_a_transaction_wrote_it() -> None:
+    graded = store.grade(BY_ASESOR, SUBMISSION, scored(90))
+    assert graded == rules.graded_submission(stored_submission())
+
+
+def test_a_grade_and_what_it_replaces_are_written_both_or_neither() -> None:
+    before = stored_submission()
+    store.grade(BY_ASESOR, SUBMISSION, scored(90))
+    row, past = stored_submission(), past_grades()
+    with pytest.raises(dynamo.ConditionFailed):
+        dynamo.update_from(
+            "SubmissionsTable", {"id": SUBMISSION}, before, {"score": 1}, store._kept(before | {"score": 2})
+        )
+    assert (stored_submission(), past_grades()) == (row, past)
 
 
 def test_no_grade_makes_a_row() -> None:
@@ -97,9 +134,9 @@ def test_a_grade_and_a_newer_hand_in_at_once_lose_neither() -> None:
     race(2, act)
     row = stored_submission()
     assert row["submitted_at"] == "2026-02-20T00:00:00.000Z"
-    scores = [json.loads(grade)["score"] for grade in row.get("earlier_grades", [])]
+    scores = [grade["score"] for grade in past_grades()]
     assert (scores, row["status"], row.get("score")) in (
-        (["100", "90"], "submitted", None),
+        ([100, 90], "submitted", None),
         ([], "graded", 90),
     )
 
@@ -116,7 +153,7 @@ def test_a_grade_whose_answer_was_lost_is_given_once(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(dynamo, "update_from", answer_lost)
     graded = store.grade(BY_ASESOR, SUBMISSION, scored(80))
     assert graded["score"] == 80
-    assert len(stored_submission()["earlier_grades"]) == 1
+    assert history() == [100, 80]
 
 
 def test_whoever_is_no_longer_the_asesor_sees_nothing_at_once() -> None:

@@ -9,7 +9,8 @@ import pytest
 from teaching.errors import CannotBeGraded, SubmissionNotFound, Unavailable
 from teaching.grading.rules import Grade, SubmissionQuery
 from teaching.http.auth import ADMIN, ASESOR, Caller
-from teaching.http.endpoint import BODY_BYTES, Endpoint, endpoint
+from teaching.http.endpoint import Endpoint, endpoint
+from teaching.limits import BODY_BYTES
 from tests.conftest import MakeToken
 from tests.support import NOBODYS, Answer, Data, event
 

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import permutations
 from threading import Thread
@@ -8,8 +9,9 @@ from typing import Any
 import botocore.session
 import pytest
 
+from benchmarks.meter import metered
 from local import demo
-from teaching import dynamo, sqs
+from teaching import clock, dynamo, sqs
 from teaching.coaching import store as coaching
 from teaching.coaching.rules import Mark
 from teaching.directory import store as directory
@@ -18,6 +20,7 @@ from teaching.grading import store as grading
 from teaching.grading.rules import Grade, SubmissionQuery
 from teaching.http.pages import PageQuery
 from teaching.intake import queue
+from teaching.intake.records import SessionRecord
 from tests.support import (
     ASESOR,
     BY_ADMIN,
@@ -35,6 +38,7 @@ from tests.support import (
     message,
     new_id,
     participant,
+    past_grades,
     person,
     race,
     session,
@@ -53,6 +57,10 @@ pytestmark = pytest.mark.usefixtures("tables")
 NEWER, NEWEST = "2026-02-20T00:00:00.000Z", "2026-02-21T00:00:00.000Z"
 OLDER = "2026-02-01T00:00:00.000Z"
 ANY = PageQuery.model_validate({})
+
+
+def from_now(hours: int) -> str:
+    return clock.hours_after(clock.now(), hours)
 
 
 def user_row(identity: str = PARTICIPANT) -> dynamo.Item:
@@ -113,6 +121,81 @@ def test_what_is_newer_replaces_what_was() -> None:
         OTHER_PARTICIPANT
     ]
     assert stored_submission()["score"] == 1
+
+
+def test_of_two_that_are_as_old_the_last_to_arrive_counts() -> None:
+    take_in_examples()
+    take_in("user", participant(name="last"))
+    take_in("item", item(title="last"))
+    take_in("session", session(title="last", participant_ids=[OTHER_PARTICIPANT]))
+    take_in("submission", submission(score=1))
+    assert user_row()["name"] == item_row()["title"] == stored_session()["title"] == "last"
+    assert stored_submission()["score"] == 1
+    assert on_roster() == [OTHER_PARTICIPANT]
+    take_in("session", session(title="last", participant_ids=[PARTICIPANT]))
+    assert on_roster() == [PARTICIPANT]
+
+
+def test_what_comes_again_undoes_nothing_that_was_done_here() -> None:
+    take_in_examples()
+    grading.grade(BY_ASESOR, SUBMISSION, Grade(score=Decimal(90)))
+    coaching.start(BY_ASESOR, SESSION)
+    coaching.mark(BY_ASESOR, SESSION, Mark.model_validate({"participant_id": PARTICIPANT, "status": "late"}))
+    before = everything()
+    take_in_examples()
+    assert everything() == before
+
+
+def test_a_user_without_a_profile_takes_none_away() -> None:
+    take_in_examples()
+    before = user_row()
+    take_in("user", participant(name="Siti R.", participant_profile=None))
+    expected = before | {"name": "Siti R.", "version": before["version"] + 1}
+    assert user_row() == expected
+    take_in("user", participant(name="older", updated_at=OLDER))
+    assert user_row() == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [
+        ("user", lambda name: participant(name=name)),
+        ("user", lambda name: person("asesor", PARTICIPANT, name)),
+        ("item", lambda name: item(title=name)),
+        ("session", lambda name: session(title=name)),
+        ("submission", lambda name: submission(feedback=name)),
+    ],
+)
+def test_those_of_one_id_in_a_batch_count_in_order(kind: str, made: Callable[[str], Data]) -> None:
+    """Though none says by its time which is newer."""
+    names = [f"number {number}" for number in range(30)]
+    batch = [message(kind, made(name)) for name in names]
+    assert queue.take(batch) == {"batchItemFailures": []}
+    table, name_of = {
+        "user": ("UsersTable", "name"),
+        "item": ("ItemsTable", "title"),
+        "session": ("SessionsTable", "title"),
+        "submission": ("SubmissionsTable", "feedback"),
+    }[kind]
+    (row,) = dynamo.scan(table)[0]
+    assert (row[name_of], row["version"]) == (names[-1], len(names))
+
+
+def test_what_fails_comes_again_with_what_followed_it_of_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    save_item = directory.save_item
+
+    def fail(record: Any) -> None:
+        if record.title == "fails":
+            raise Unavailable
+        save_item(record)
+
+    monkeypatch.setattr(directory, "save_item", fail)
+    batch = [message("item", item(title=title)) for title in ("first", "fails", "last")]
+    other = message("item", item(id=new_id(), title="other"))
+    again = queue.take([*batch, other])["batchItemFailures"]
+    assert [failure["itemIdentifier"] for failure in again] == [sent["messageId"] for sent in batch[1:]]
+    assert item_row()["title"] == "first"
+    assert len(dynamo.scan("ItemsTable")[0]) == 2
 
 
 def test_times_are_compared_as_times() -> None:
@@ -231,33 +314,50 @@ def test_new_names_reach_every_copy_and_the_search() -> None:
     assert coaching.page(BY_ASESOR, PageQuery.model_validate({"search": "budi"})).total == 0
 
 
+def test_long_profiles_are_shown_wherever_their_people_are() -> None:
+    long = {"bio": "Pelaku usaha kopi. " * 200, "photo": None}
+    take_in_examples()
+    take_in("user", participant(profile=long), person("asesor", ASESOR, "Budi Santoso", profile=long))
+    grading.grade(BY_ASESOR, SUBMISSION, Grade(score=Decimal(90)))
+    settle()
+    (row,) = grading.page(BY_ASESOR, SubmissionQuery.model_validate({})).rows
+    assert row["graded_by"]
+    assert (row["user"]["profile"], row["graded_by"]["profile"]) == (long, long)
+    assert (
+        coaching.page(BY_ASESOR, PageQuery.model_validate({"search": "budi"})).rows[0]["asesor"]["profile"]
+        == long
+    )
+    assert coaching.presences(BY_ASESOR, SESSION, ANY).rows[0]["user"]["profile"] == long
+    assert isinstance(stored_submission()["user"], bytes)
+
+
 def test_a_grade_given_here_survives_and_a_newer_hand_in_takes_its_place() -> None:
     take_in_examples()
     grading.grade(BY_ASESOR, SUBMISSION, Grade(score=Decimal(90), feedback="Ok mantep"))
-    take_in("submission", submission(updated_at="2026-12-01T00:00:00Z", score=7, feedback="source"))
+    take_in("submission", submission(updated_at=from_now(1), score=7, feedback="source"))
     kept = grading.details(BY_ASESOR, SUBMISSION)
     assert (kept["score"], kept["status"].value, kept["feedback"]) == (Decimal(90), "graded", "Ok mantep")
     assert kept["graded_by"]
     assert kept["graded_by"]["id"] == ASESOR
-    handed_in = "2026-12-02T00:00:00.000Z"
+    handed_in = from_now(2)
     take_in(
         "submission", submission(updated_at=handed_in, submitted_at=handed_in, score=None, graded_at=None)
     )
     fresh = grading.details(BY_ASESOR, SUBMISSION)
     assert (fresh["score"], fresh["status"].value, fresh["graded_by"]) == (None, "submitted", None)
-    assert [json.loads(grade)["score"] for grade in stored_submission()["earlier_grades"]] == ["100", "90"]
+    assert [grade["score"] for grade in past_grades()] == [100, 90]
 
 
 def test_a_session_started_or_ended_here_is_not_turned_back() -> None:
     take_in_people()
     take_in("session", session())
     coaching.start(BY_ASESOR, SESSION)
-    take_in("session", session(status="scheduled", title="newer", updated_at="2026-12-01T00:00:00Z"))
+    take_in("session", session(status="scheduled", title="newer", updated_at=from_now(1)))
     row = stored_session()
     assert (row["status"], row["title"]) == ("ongoing", "newer")
     assert row["started_at"]
     coaching.end(BY_ASESOR, SESSION)
-    take_in("session", session(status="cancelled", updated_at="2026-12-02T00:00:00Z"))
+    take_in("session", session(status="cancelled", updated_at=from_now(2)))
     assert stored_session()["status"] == "completed"
     assert stored_session()["ended_at"]
 
@@ -277,6 +377,106 @@ def test_marks_survive_what_happens_to_the_roster() -> None:
     assert {
         name: rows[1].get(name) for name in ("id", "status", "created_at", "joined_at", "feedback_notes")
     } == {name: marked.get(name) for name in ("id", "status", "created_at", "joined_at", "feedback_notes")}
+
+
+def on_roster(identity: str = SESSION) -> list[str]:
+    return [row["participant_id"] for row in coaching.presences(BY_ASESOR, identity, ANY).rows]
+
+
+def invitations(identity: str = SESSION) -> int:
+    """Also of those whose records have not come in."""
+    values = {":session": identity}
+    rows = dynamo.query("PresencesTable", "session_id = :session", values, consistent=True)
+    return sum(bool(row.get("invited")) for row in rows)
+
+
+class Time:
+    """Says so often that there is time."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+def test_a_large_roster_is_finished_when_it_comes_again() -> None:
+    """With one look at the time for the record, and one for each transaction of 99 rows."""
+    take_in_people()
+    sent = message("session", session(participant_ids=[new_id() for _ in range(250)]))
+    again = {"batchItemFailures": [{"itemIdentifier": sent["messageId"]}]}
+    assert queue.take([sent], Time(0)) == again
+    assert dynamo.scan("SessionsTable")[0] == []
+    assert queue.take([sent], Time(2)) == again
+    assert invitations() == 99
+    assert queue.take([sent], Time(2)) == again
+    assert invitations() == 198
+    assert queue.take([sent], Time(2)) == {"batchItemFailures": []}
+    assert invitations() == 250
+
+
+def test_large_rosters_hold_up_nobody_else() -> None:
+    """The time is that of the small ones, four looks, and of one of the large, three."""
+    take_in_people()
+    large = [
+        message("session", session(id=new_id(), participant_ids=[new_id() for _ in range(120)]))
+        for _ in range(3)
+    ]
+    small = [message("session", session()), message("item", item()), message("submission", submission())]
+    answer = queue.take([*large, *small], Time(7))
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == [
+        sent["messageId"] for sent in large[1:]
+    ]
+    assert (item_row()["id"], stored_submission()["id"], on_roster()) == (ITEM, SUBMISSION, [PARTICIPANT])
+
+
+def test_a_roster_that_comes_again_is_read_and_not_written() -> None:
+    take_in_people()
+    sent = message("session", session(participant_ids=[PARTICIPANT, *(new_id() for _ in range(300))]))
+    with metered() as first:
+        queue.take([sent])
+    with metered() as again:
+        queue.take([sent])
+    assert first.writes == 1 + 4
+    assert again.writes == 0
+    assert again.requests < 15
+
+
+def test_of_a_changed_roster_only_the_difference_is_written() -> None:
+    take_in_people()
+    some = [new_id() for _ in range(200)]
+    take_in("session", session(participant_ids=[*some, PARTICIPANT]))
+    before = {row["participant_id"]: row["version"] for row in dynamo.scan("PresencesTable")[0]}
+    take_in("session", session(participant_ids=[*some, OTHER_PARTICIPANT], updated_at=NEWER))
+    after = {row["participant_id"]: row["version"] for row in dynamo.scan("PresencesTable")[0]}
+    assert {key for key in after if after[key] != before.get(key)} == {PARTICIPANT, OTHER_PARTICIPANT}
+
+
+def test_a_roster_that_is_overtaken_writes_nothing_any_more() -> None:
+    take_in_people()
+    old = SessionRecord.model_validate(session(participant_ids=[PARTICIPANT, new_id()]))
+    newer = session(participant_ids=[OTHER_PARTICIPANT])
+
+    def overtaken() -> bool:
+        take_in("session", newer)
+        return True
+
+    coaching.save(old, overtaken)
+    assert (on_roster(), invitations()) == ([OTHER_PARTICIPANT], 1)
+
+
+def test_whoever_arrives_while_a_roster_is_written_is_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    take_in("user", demo.SPEC_USERS[0])
+    write = coaching._write_roster
+
+    def arrive(*arguments: Any) -> bool:
+        take_in("user", participant())
+        return write(*arguments)
+
+    monkeypatch.setattr(coaching, "_write_roster", arrive)
+    take_in("session", session())
+    assert on_roster() == [PARTICIPANT]
 
 
 def test_old_and_new_at_once_end_with_the_new() -> None:

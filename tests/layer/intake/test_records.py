@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,6 +22,14 @@ def profile(**changes: Any) -> Any:
     return data | {"participant_profile": data["participant_profile"] | changes}
 
 
+def nested(deep: int) -> Any:
+    """Lists and objects within one another."""
+    value: Any = []
+    for level in range(deep - 1):
+        value = [value] if level % 2 else {"a": value, "b": 1}
+    return value
+
+
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
@@ -41,6 +50,13 @@ def profile(**changes: Any) -> Any:
         ("submission", submission(status="in_progress", submitted_at=None, score=None, graded_at=None)),
         ("submission", submission(status="graded", score=0, graded_by=ASESOR)),
         ("submission", submission(score=90.5)),
+        ("user", participant() | {"profile": "x" * 4094}),
+        ("user", participant() | {"profile": nested(64)}),
+        ("user", participant() | {"profile": [1.7976931348623157e308, -(10**308)]}),
+        ("user", profile(nik="é" * 1000)),
+        ("item", item(data="é" * (75 * 1024 - 1))),
+        ("submission", submission(response_snapshot="x" * (150 * 1024 - 2), feedback="\U0001f600" * 10_000)),
+        ("session", session(participant_ids=[PARTICIPANT] * 5000)),
     ],
 )
 def test_a_record_of_each_type_is_accepted(kind: str, data: Any) -> None:
@@ -85,7 +101,27 @@ def test_a_record_of_each_type_is_accepted(kind: str, data: Any) -> None:
         ("user", participant() | {"profile": {"\ud83d": 1}}, "profile: "),
         ("submission", submission(response_snapshot=[{"text": "\ud83d"}]), "response_snapshot: "),
         ("session", session(meeting_url="https://meet.example.com/\ud83d"), "meeting_url: "),
-        ("item", item(sequence=10**40), "sequence: "),
+        ("item", item(sequence=10**40), "sequence: must be at most 1000000000"),
+        ("user", profile(nik="x" * 1001), "participant_profile.nik: must be at most 1000 characters"),
+        ("user", profile(start_year=10**400), "participant_profile.start_year: must be a whole number"),
+        ("user", participant() | {"name": "\x01" * 400}, "name: must be at most 2000 bytes as JSON"),
+        ("user", participant() | {"profile": "x" * 4095}, "profile: must be at most 4 KB as JSON"),
+        ("user", participant() | {"profile": ["é" * 2047]}, "profile: must be at most 4 KB as JSON"),
+        ("user", participant() | {"profile": nested(65)}, "profile: must be nested at most 64 deep"),
+        ("user", participant() | {"profile": nested(900)}, "profile: must be nested at most 64 deep"),
+        ("user", participant() | {"profile": {"n": 10**400}}, "profile: must be JSON with"),
+        ("item", item(data="x" * (150 * 1024)), "data: must be at most 150 KB as JSON"),
+        (
+            "submission",
+            submission(response_snapshot=["x" * 150 * 1024]),
+            "response_snapshot: must be at most",
+        ),
+        ("submission", submission(feedback="\x01" * 7000), "feedback: must be at most 40000 bytes as JSON"),
+        (
+            "session",
+            session(participant_ids=[PARTICIPANT] * 5001),
+            "participant_ids: must be at most 5000 entries",
+        ),
     ],
 )
 def test_a_malformed_record_is_refused_with_its_fields(kind: str, data: Any, why: str) -> None:
@@ -110,6 +146,18 @@ def test_every_field_that_may_not_be_null_is_required(kind: str, data: dict[str,
             assert record_of(message(kind, lacking)["body"])
         elif name not in ("graded_at", "graded_by", "submitted_at", "started_at", "ended_at"):
             assert reason(kind, lacking) == f"{name}: is required"
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"), [("item", item), ("session", session), ("submission", submission), ("user", profile)]
+)
+def test_a_record_may_be_a_day_ahead_of_our_clock(
+    kind: str, made: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("teaching.clock.now", lambda: "2026-02-20T10:00:00.000Z")
+    assert record_of(message(kind, made(updated_at="2026-02-21T17:00:00+07:00"))["body"])
+    why = reason(kind, made(updated_at="2026-02-21T10:00:00.001Z"))
+    assert why.endswith("updated_at: must be at most 24 hours ahead of our clock")
 
 
 @pytest.mark.parametrize(

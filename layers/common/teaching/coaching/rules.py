@@ -1,14 +1,14 @@
 """The rules of sessions and presences: pure, the clock and new ids given (contract, "Coachings")."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, Any
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from teaching.directory.people import Person, person_copy
+from teaching.directory.people import Person, person_copy, read_copy
 from teaching.directory.search import SESSION, Document, normalised
 from teaching.errors import CannotBeEnded, CannotBeStarted, InvalidBody
 from teaching.http.fields import Note, Strict, Utc, Uuid
@@ -107,7 +107,7 @@ def session_row(stored: Mapping[str, Any]) -> SessionRow:
         "coaching_type": stored["coaching_type"],
         "stage": stored["stage"],
         "status": Status(stored["status"]),
-        "asesor": json.loads(stored["asesor"]),
+        "asesor": read_copy(stored["asesor"]),
     }
 
 
@@ -122,7 +122,7 @@ def presence_row(stored: Mapping[str, Any]) -> PresenceRow:
         "updated_at": stored.get("updated_at"),
         "feedback_notes": stored.get("feedback_notes"),
         "joined_at": stored.get("joined_at"),
-        "user": json.loads(stored["user"]),
+        "user": read_copy(stored["user"]),
     }
 
 
@@ -183,13 +183,17 @@ def marking(given: Mark, new_id: str, now: str) -> tuple[dict[str, Any], dict[st
 
 
 def arrival(stored: Mapping[str, Any] | None, record: SessionRecord) -> dict[str, Any] | None:
-    """What a record that came in changes in the row; None when the row already holds something as new.
+    """What a record that came in changes in the row; None when the row holds something newer.
 
-    A session that was started or ended here goes on from there, never back.
+    Of two that are as old the last to arrive counts. A session that was started or ended here goes on from
+    there, never back. `roster` tells one roster from another.
     """
-    if stored and record.updated_at <= stored["source_updated_at"]:
+    if stored and record.updated_at < stored["source_updated_at"]:
         return None
-    changes = record.model_dump(exclude={"id", "participant_ids"}) | {"source_updated_at": record.updated_at}
+    changes = record.model_dump(exclude={"id", "participant_ids"}) | {
+        "source_updated_at": record.updated_at,
+        "roster": sha256("".join(sorted(set(record.participant_ids))).encode()).hexdigest(),
+    }
     if stored and stored.get("moved_here"):
         if Status(record.status) not in LATER[Status(stored["status"])]:
             changes["status"] = stored["status"]
@@ -219,6 +223,27 @@ def roster_derived(
         if participant and invited
         else None,
     }
+
+
+def roster_changes(
+    participants: Collection[str],
+    users: Mapping[str, Mapping[str, Any]],
+    present: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """What makes the roster's present rows those of the participants: changes by participant.
+
+    Marks stay, even of one who is no longer invited.
+    """
+    changes: dict[str, dict[str, Any]] = {}
+    for participant in sorted(participants):
+        invited = {"invited": True, **roster_derived(participant, users.get(participant), True)}
+        stored = present.get(participant, {})
+        if any(stored.get(name) != value for name, value in invited.items()):
+            changes[participant] = invited
+    for participant, stored in present.items():
+        if stored.get("invited") and participant not in participants:
+            changes[participant] = {"invited": None, "name_key": None}
+    return changes
 
 
 def _cut(name: str) -> str:
@@ -253,5 +278,5 @@ def document(stored: Mapping[str, Any]) -> Document | None:
     """What a search finds a session by: its title and its asesor's name."""
     if not stored.get("order_key"):
         return None
-    text = normalised(f"{stored['title']} {json.loads(stored['asesor'])['name']}")
+    text = normalised(f"{stored['title']} {read_copy(stored['asesor'])['name']}")
     return Document(SESSION, stored["id"], text, stored["asesor_id"], stored["start_time"])

@@ -13,7 +13,7 @@ from teaching.coaching import rules
 from teaching.coaching.rules import EndedSession, Mark, MarkedPresence, PresenceRow, SessionRow
 from teaching.directory import search
 from teaching.dynamo import Item, Key
-from teaching.errors import SessionNotFound
+from teaching.errors import NotFinished, SessionNotFound
 from teaching.http.auth import PARTICIPANT, Caller
 from teaching.http.envelope import Redirect
 from teaching.http.pages import Page, PageQuery
@@ -90,7 +90,7 @@ def _page(rows: Iterable[Mapping[str, Any]], total: int, query: PageQuery) -> Pa
 def presences(caller: Caller, session: str, query: PageQuery) -> Page[PresenceRow]:
     """The roster with its marks, in the order of names; a participant sees the own row only.
 
-    One round trip: a roster is short (`records.ROSTER_MOST`) and read whole. Raises `SessionNotFound`,
+    One round trip: a roster is short (`limits.ROSTER_MOST`) and read whole. Raises `SessionNotFound`,
     also for a session that is not the caller's to see.
     """
     stored, roster = dynamo.both(
@@ -212,24 +212,27 @@ def listed(list_name: str, low: tuple[str, str], high: tuple[str, str]) -> Itera
 SOURCE = Source(KIND, counted, listed)
 
 
-def save(record: SessionRecord) -> None:
-    """Takes a record and its roster in; one that is older than what is stored changes nothing."""
+def save(record: SessionRecord, has_time: Callable[[], bool] = lambda: True) -> None:
+    """Takes a record and its roster in; one that is older than what is stored changes nothing.
+
+    Raises `NotFinished` when there is no more time for the roster.
+    """
     table = settings().sessions_table
 
     def once() -> Item | None:
         stored = dynamo.get(table, {"id": record.id}, consistent=True)
         changes = rules.arrival(stored, record)
         if changes is None:
-            return stored
+            return None
         changes |= _derived({"id": record.id, **changes})
+        if stored and dynamo.carries(stored, changes):
+            return stored
+        changes["roster_number"] = (stored or {}).get("roster_number", 0) + 1
         return dynamo.update_from(table, {"id": record.id}, stored, changes)
 
     saved = dynamo.unless_lost(once)
-    if saved and saved["source_updated_at"] == record.updated_at:
-        _save_roster(record)
-    elif saved:
-        # It may have come before, and been cut short before its last look.
-        _drop_uninvited(record.id, saved["source_updated_at"])
+    if saved:
+        _save_roster(record, saved["roster_number"], has_time)
     # The asesor may have changed or arrived meanwhile, and their change have found no row yet.
     refresh(record.id)
 
@@ -257,61 +260,42 @@ def _users(users: Collection[str], *, consistent: bool) -> dict[str, Item]:
     return {user["id"]: user for user in found}
 
 
-def _save_roster(record: SessionRecord) -> None:
-    """Makes the roster what the record says; marks stay, even of one who is no longer invited.
+def _save_roster(record: SessionRecord, number: int, has_time: Callable[[], bool]) -> None:
+    """Makes the roster what the record says; what is right already is not written.
 
-    Each row remembers the age of the roster that wrote it, so that an older one cannot win late. A
-    newer one that overtook this one has its last word in `_drop_uninvited`.
+    Each transaction writes only while the session's roster is still of this number. So one that is
+    overtaken ends, and what it did is there for the newer one to read.
     """
-    invited = set(record.participant_ids)
-    _write_roster(record.id, sorted(invited), record.updated_at)
-    _drop_uninvited(record.id, record.updated_at)
-    session = dynamo.get(settings().sessions_table, {"id": record.id}, consistent=True)
-    if session and session["source_updated_at"] > record.updated_at:
-        _drop_uninvited(record.id, session["source_updated_at"])
+    session, participants = record.id, set(record.participant_ids)
+    values = {":session": session}
+    rows = dynamo.query(settings().presences_table, "session_id = :session", values, consistent=True)
+    present = {row["participant_id"]: row for row in rows}
+    users = _users(participants, consistent=True)
+    changes = rules.roster_changes(participants, users, present)
+    for some in dynamo.chunked(changes.items(), dynamo.TRANSACTION_LIMIT - 1):
+        if not has_time():
+            raise NotFinished
+        if not _write_roster(session, number, some):
+            return
+    # They may have changed or arrived meanwhile, and their change have found no row yet.
+    written = changes.keys() & participants
+    for participant, user in _users(written, consistent=True).items():
+        if not dynamo.carries(changes[participant], rules.roster_derived(participant, user, True)):
+            refresh_presence(session, participant)
 
 
-def _write_roster(session: str, participants: Sequence[str], roster_at: str) -> None:
-    by_id = _users(participants, consistent=True)
-
-    def write(participant: str) -> Callable[[], None]:
-        derived = rules.roster_derived(participant, by_id.get(participant), True)
-
-        def run() -> None:
-            try:
-                dynamo.update(
-                    settings().presences_table,
-                    _presence_key(session, participant),
-                    {"invited": True, "roster_at": roster_at, **derived},
-                    condition="attribute_not_exists(roster_at) OR roster_at < :roster_at",
-                    values={":roster_at": roster_at},
-                )
-            except dynamo.ConditionFailed:
-                return
-            if participant not in by_id:
-                refresh_presence(session, participant)
-
-        return run
-
-    dynamo.at_once(*map(write, participants))
-
-
-def _drop_uninvited(session: str, roster_at: str) -> None:
-    """Takes those off the roster whom only an older one invited; the newer one may still invite them."""
-    for row in dynamo.query(
-        settings().presences_table, "session_id = :session", {":session": session}, consistent=True
-    ):
-        if row["roster_at"] < roster_at and row.get("invited"):
-            try:
-                dynamo.update(
-                    settings().presences_table,
-                    _presence_key(session, row["participant_id"]),
-                    {"invited": None, "name_key": None},
-                    condition="roster_at < :roster_at",
-                    values={":roster_at": roster_at},
-                )
-            except dynamo.ConditionFailed:
-                continue
+def _write_roster(session: str, number: int, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> bool:
+    """Whether the session's roster was still of this number, and so the changes were written."""
+    key, values = {"id": session}, {":number": number}
+    writes = [dynamo.check(settings().sessions_table, key, "roster_number = :number", values)]
+    for participant, of_row in changes:
+        row = _presence_key(session, participant)
+        writes.append({"Update": dynamo.update_arguments(settings().presences_table, row, of_row)})
+    try:
+        dynamo.unless_busy(lambda: dynamo.transact(writes))
+    except dynamo.ConditionFailed:
+        return False
+    return True
 
 
 def refresh_presence(session: str, participant: str) -> None:

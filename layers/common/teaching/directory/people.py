@@ -1,9 +1,11 @@
 """The shapes of people and items in answers, and the short copies that sessions and submissions carry.
 
-A copy is JSON text, so that it keeps its key order and costs one attribute.
+A copy is JSON text, so that it keeps its key order and costs one attribute. It stands in every row that
+shows it, once for each index, so a long one is compressed.
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +15,11 @@ from teaching import jsons
 
 Json = Any
 """Whatever the service that owns it put there."""
+Copy = str | bytes
+"""JSON: text, or compressed by zlib."""
+
+COMPRESSED_FROM = 400
+"""Bytes; what is shorter gains too little."""
 
 
 class Person(TypedDict):
@@ -65,7 +72,7 @@ class MaterialItem(TypedDict):
     updated_at: str
 
 
-def person_copy(user: Mapping[str, Any]) -> str:
+def person_copy(user: Mapping[str, Any]) -> Copy:
     """From a row of the Users table."""
     person: Person = {
         "id": user["id"],
@@ -73,19 +80,30 @@ def person_copy(user: Mapping[str, Any]) -> str:
         "email": user["email"],
         "profile": json.loads(user["profile"]),
     }
-    return jsons.dumps(person)
+    return _copy(person)
 
 
-def unknown_person(identity: str) -> str:
+def unknown_person(identity: str) -> Copy:
     """The copy of somebody who is not in the Users table yet; completed when they arrive."""
     person: Person = {"id": identity, "name": "", "email": "", "profile": None}
-    return jsons.dumps(person)
+    return _copy(person)
 
 
-def item_copy(item: Mapping[str, Any]) -> str:
+def item_copy(item: Mapping[str, Any]) -> Copy:
     """From a row of the MaterialItems table."""
     summary: ItemSummary = {"id": item["id"], "title": item["title"], "category": item["category"]}
-    return jsons.dumps(summary)
+    return _copy(summary)
+
+
+def _copy(value: Person | ItemSummary) -> Copy:
+    text = jsons.dumps(value)
+    content = text.encode()
+    return text if len(content) < COMPRESSED_FROM else zlib.compress(content, 9)
+
+
+def read_copy(copy: Copy) -> Json:
+    """What was copied."""
+    return json.loads(copy if isinstance(copy, str) else zlib.decompress(copy))
 
 
 def participant(user: Mapping[str, Any]) -> Participant:

@@ -33,10 +33,9 @@ from uuid import uuid4
 from teaching import clock, dynamo
 from teaching.dynamo import Item
 from teaching.errors import InvalidQuery
+from teaching.limits import MATCHES_MOST
 from teaching.settings import settings
 
-MATCHES_MOST = 2000
-"""People, items or sessions that an admin's search may find."""
 ROWS_OF_ONE_WORD = 5000
 """Rows that a search of one word reads at first: each of them is found."""
 ROWS_AT_FIRST = 1000

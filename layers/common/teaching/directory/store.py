@@ -12,22 +12,30 @@ from teaching.settings import settings
 
 
 def save_user(record: UserRecord) -> None:
-    """Takes a record in. A user has no `updated_at` but their profile's: an older profile changes nothing."""
+    """Takes a record in. A user has no `updated_at` but their profile's: an older profile changes nothing.
+
+    One that comes without a profile may be older or newer than the stored one, which it leaves as it is.
+    """
     profile = record.participant_profile
 
     def once() -> None:
         stored = dynamo.get(settings().users_table, {"id": record.id}, consistent=True)
         if stored and profile and profile.updated_at < stored.get("source_updated_at", ""):
             return
-        changes = {
+        changes: Item = {
             "name": record.name,
             "email": record.email,
             "role": record.role,
             "profile": jsons.dumps(record.profile),
-            "participant_profile": jsons.dumps(profile and profile.model_dump()),
-            "asesor_id": profile and profile.asesor_id,
-            "source_updated_at": profile.updated_at if profile else (stored or {}).get("source_updated_at"),
         }
+        if profile:
+            changes |= {
+                "participant_profile": jsons.dumps(profile.model_dump()),
+                "asesor_id": profile.asesor_id,
+                "source_updated_at": profile.updated_at,
+            }
+        elif not stored:
+            changes["participant_profile"] = jsons.dumps(None)
         _write_if_new(settings().users_table, record.id, stored, changes)
 
     dynamo.unless_lost(once)
@@ -38,7 +46,7 @@ def save_item(record: ItemRecord) -> None:
 
     def once() -> None:
         stored = dynamo.get(settings().items_table, {"id": record.id}, consistent=True)
-        if stored and record.updated_at <= stored["updated_at"]:
+        if stored and record.updated_at < stored["updated_at"]:
             return
         changes = record.model_dump(exclude={"id", "data"}) | {"data": jsons.dumps(record.data)}
         _write_if_new(settings().items_table, record.id, stored, changes)

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from teaching import jsons
 from teaching.directory.people import (
+    Copy,
     ItemSummary,
     Json,
     MaterialItem,
@@ -20,6 +21,7 @@ from teaching.directory.people import (
     Person,
     item_copy,
     person_copy,
+    read_copy,
     unknown_person,
 )
 from teaching.errors import CannotBeGraded
@@ -28,9 +30,6 @@ from teaching.http.pages import PageQuery
 from teaching.intake.records import SubmissionRecord
 from teaching.tally.nodes import Counted
 from teaching.tally.tree import Entry, Key, Sum, Wanted
-
-ROW_BYTES = 380_000
-"""How large earlier grades may make a row, as JSON; an item of DynamoDB ends at 400 KB."""
 
 
 class Status(StrEnum):
@@ -105,11 +104,11 @@ def row(stored: Mapping[str, Any]) -> SubmissionRow:
         "id": stored["id"],
         "submitted_at": stored.get("submitted_at"),
         "graded_at": stored.get("graded_at"),
-        "graded_by": _parsed(stored.get("graded_by")),
+        "graded_by": _grader(stored),
         "score": stored.get("score"),
         "status": Status(stored["status"]),
-        "user": json.loads(stored["user"]),
-        "item": json.loads(stored["item"]),
+        "user": read_copy(stored["user"]),
+        "item": read_copy(stored["item"]),
     }
 
 
@@ -123,66 +122,58 @@ def graded_submission(stored: Mapping[str, Any]) -> GradedSubmission:
         "status": Status(stored["status"]),
         "feedback": stored.get("feedback"),
         "graded_at": stored.get("graded_at"),
-        "graded_by": _parsed(stored.get("graded_by")),
+        "graded_by": _grader(stored),
         "submitted_at": stored.get("submitted_at"),
         "updated_at": stored["updated_at"],
         "course_id": stored["course_id"],
     }
 
 
-def _parsed(copy: str | None) -> Json:
-    return copy and json.loads(copy)
+def _grader(stored: Mapping[str, Any]) -> Person | None:
+    return read_copy(stored["graded_by"]) if stored.get("graded_by") else None
 
 
 def grading(
-    stored: Mapping[str, Any], grade: Grade, grader: str, grader_copy: str, now: str
+    stored: Mapping[str, Any], grade: Grade, grader: str, grader_copy: Copy, now: str
 ) -> dict[str, Any]:
-    """What grading changes in the row; the grade that it replaces joins `earlier_grades`.
-
-    Raises `CannotBeGraded`.
-    """
+    """What grading changes in the row; nothing when the grade is the present one. Raises `CannotBeGraded`."""
     if stored["status"] not in GRADABLE:
         raise CannotBeGraded(f"it is {stored['status']}, not handed in yet")
+    feedback = grade.feedback if "feedback" in grade.model_fields_set else stored.get("feedback")
+    present = (stored["status"], stored.get("grader_id"), stored.get("score"), stored.get("feedback"))
+    if present == (Status.GRADED, grader, grade.score, feedback):
+        return {}
     changes = {
         "status": Status.GRADED.value,
         "score": grade.score,
+        "feedback": feedback,
         "graded_at": now,
         "graded_by": grader_copy,
         "grader_id": grader,
         "graded_here": True,
         "updated_at": now,
     }
-    if "feedback" in grade.model_fields_set:
-        changes["feedback"] = grade.feedback
-    changes["earlier_grades"] = with_present_grade(stored)
-    row = {**stored, **changes}
-    if len(jsons.dumps(row).encode()) > ROW_BYTES:
-        raise CannotBeGraded("its history of earlier grades is full")
-    return changes | keys(row)
+    return changes | keys({**stored, **changes})
 
 
-def with_present_grade(stored: Mapping[str, Any]) -> list[str] | None:
-    """The earlier grades and the present one, oldest first, each as JSON text; None when there is none."""
-    history: list[str] = stored.get("earlier_grades", [])
+def past_grade(stored: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The row of the History table for the grade that a row has, or a quiz's own score; None: it has neither.
+
+    Its version is the last one of the row that had the grade.
+    """
     if stored.get("score") is None:
-        return history or None
-    grade = {
-        "score": str(stored["score"]),
-        "feedback": stored.get("feedback"),
-        "graded_at": stored.get("graded_at"),
-        "graded_by": _parsed(stored.get("graded_by")),
-        "submitted_at": stored.get("submitted_at"),
-    }
-    return [*history, jsons.dumps(grade)]
+        return None
+    names = ("version", "score", "feedback", "graded_at", "graded_by", "grader_id", "submitted_at")
+    return {"subject": stored["id"], **{name: stored[name] for name in names if name in stored}}
 
 
 def arrival(stored: Mapping[str, Any] | None, record: SubmissionRecord) -> dict[str, Any] | None:
-    """What a record that came in changes in the row; None when the row already holds something as new.
+    """What a record that came in changes in the row; None when the row holds something newer.
 
-    Age is judged by the source's own clock. A grade given here stays, unless the record is a newer
-    hand-in; then that grade joins `earlier_grades`.
+    Age is judged by the source's own clock; of two that are as old, the last to arrive counts. A grade
+    given here stays, unless the record hands in anew.
     """
-    if stored and record.updated_at <= stored["source_updated_at"]:
+    if stored and record.updated_at < stored["source_updated_at"]:
         return None
     changes = record.model_dump(exclude={"graded_by", "response_snapshot", "id"}) | {
         "response_snapshot": jsons.dumps(record.response_snapshot),
@@ -190,9 +181,8 @@ def arrival(stored: Mapping[str, Any] | None, record: SubmissionRecord) -> dict[
         "source_updated_at": record.updated_at,
     }
     if stored and stored.get("graded_here"):
-        handed_in = record.submitted_at if Status(record.status) in GRADABLE else None
-        if (handed_in or "") > (stored["submitted_at"] or ""):
-            changes |= {"graded_here": None, "earlier_grades": with_present_grade(stored)}
+        if hands_in_anew(stored, record):
+            changes |= {"graded_here": None}
         else:
             changes |= {
                 name: stored.get(name) for name in ("status", "score", "feedback", "graded_at", "grader_id")
@@ -200,6 +190,12 @@ def arrival(stored: Mapping[str, Any] | None, record: SubmissionRecord) -> dict[
             changes |= {"submitted_at": stored["submitted_at"]}
             changes |= {"updated_at": max(stored["updated_at"], record.updated_at)}
     return changes
+
+
+def hands_in_anew(stored: Mapping[str, Any], record: SubmissionRecord) -> bool:
+    """Whether the record was handed in after what was graded here, and so replaces that grade."""
+    handed_in = record.submitted_at if Status(record.status) in GRADABLE else None
+    return bool(stored.get("graded_here")) and (handed_in or "") > (stored["submitted_at"] or "")
 
 
 def derived(

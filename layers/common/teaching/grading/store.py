@@ -83,7 +83,7 @@ def details(caller: Caller, submission: str) -> SubmissionDetails:
 
 
 def grade(caller: Caller, submission: str, given: Grade) -> GradedSubmission:
-    """Two round trips, one of them the single conditional write.
+    """Two round trips, one of them the single conditional write; a grade that it replaces is kept with it.
 
     Raises `SubmissionNotFound`, `CannotBeGraded`; `Unavailable` when others keep changing the row.
     """
@@ -96,10 +96,19 @@ def grade(caller: Caller, submission: str, given: Grade) -> GradedSubmission:
         if stored.get("written_by") == written_by:
             return stored  # Though the answer to the write was lost.
         grader = next(map(people.person_copy, found[users]), people.unknown_person(caller.id))
-        changes = rules.grading(stored, given, caller.id, grader, clock.now()) | {"written_by": written_by}
-        return dynamo.update_from(table, {"id": submission}, stored, changes)
+        changes = rules.grading(stored, given, caller.id, grader, clock.now())
+        if not changes:
+            return stored
+        changes["written_by"] = written_by
+        return dynamo.update_from(table, {"id": submission}, stored, changes, _kept(stored))
 
     return rules.graded_submission(dynamo.unless_lost(once))
+
+
+def _kept(stored: Item) -> list[dict[str, Any]]:
+    """Part of a transaction: the row's grade, before it is replaced."""
+    past = rules.past_grade(stored)
+    return [{"Put": dynamo.put_arguments(settings().history_table, past)}] if past else []
 
 
 def _visible(caller: Caller, stored: Item | None) -> Item:
@@ -361,13 +370,18 @@ def counted(submissions: Sequence[str]) -> dict[str, Counted]:
 
 def save(record: SubmissionRecord) -> None:
     """Takes a record in; one that is older than what is stored changes nothing."""
+    table = settings().submissions_table
 
     def once() -> None:
-        stored = dynamo.get(settings().submissions_table, {"id": record.id}, consistent=True)
+        stored = dynamo.get(table, {"id": record.id}, consistent=True)
         changes = rules.arrival(stored, record)
-        if changes is not None:
-            changes |= _derived({**(stored or {}), "id": record.id, **changes})
-            dynamo.update_from(settings().submissions_table, {"id": record.id}, stored, changes)
+        if changes is None:
+            return
+        changes |= _derived({**(stored or {}), "id": record.id, **changes})
+        if stored and dynamo.carries(stored, changes):
+            return
+        replaced = _kept(stored) if stored and rules.hands_in_anew(stored, record) else []
+        dynamo.update_from(table, {"id": record.id}, stored, changes, replaced)
 
     dynamo.unless_lost(once)
     # What it carries may have changed or arrived meanwhile, and its change have found no row yet.

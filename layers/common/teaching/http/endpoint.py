@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
 
-from teaching import jsons
+from teaching import jsons, limits
 from teaching.errors import (
     ApiError,
     BodyTooLarge,
@@ -30,8 +30,6 @@ from teaching.http.auth import Role, caller_of
 from teaching.http.envelope import Answer, Redirect
 from teaching.http.fields import details, given_twice, is_uuid
 from teaching.log import logger
-
-BODY_BYTES = 64 * 1024
 
 Event = Mapping[str, Any]
 
@@ -127,8 +125,8 @@ def _body(event: Event, model: type[BaseModel]) -> BaseModel:
     raw = event.get("body") or ""
     try:
         content = b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
-        if len(content) > BODY_BYTES:
-            raise BodyTooLarge(f"at most {BODY_BYTES} bytes")
+        if len(content) > limits.BODY_BYTES:
+            raise BodyTooLarge(f"at most {limits.BODY_BYTES} bytes")
         parsed = jsons.loads(content.decode())
     except jsons.NameTwice as error:
         raise InvalidBody(given_twice(error)) from None

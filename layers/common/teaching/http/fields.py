@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import (
@@ -16,13 +17,11 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from teaching import jsons
+from teaching import clock, jsons, limits
 from teaching.clock import utc_text
+from teaching.limits import SCORE_DIGITS
 
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-SCORE_DIGITS = 15
-"""A JSON number of up to 15 digits survives every client's floating point unchanged."""
-NAME_SHOWN = 100
 COUNT_DIGITS = 18
 """A longer number of rows or pages is beyond every list, and is taken as 10^18."""
 
@@ -42,12 +41,52 @@ def _text(value: Any) -> Any:
     return value
 
 
-def _json(value: Any) -> Any:
+def json_of(most: int) -> BeforeValidator:
+    """Any JSON value of at most so many bytes."""
+    return BeforeValidator(partial(_json, most))
+
+
+def _json(most: int, value: Any) -> Any:
+    if _is_too_deep(value):
+        raise must(f"nested at most {limits.DEPTH_MOST} deep")
     try:
-        jsons.dumps(value).encode()
-    except (ValueError, TypeError, RecursionError):
+        size = len(jsons.dumps(value).encode())
+    except (ValueError, TypeError):
         raise must("JSON with valid Unicode text and numbers in the range of a double") from None
+    if size > most:
+        raise must(f"at most {most // 1024} KB as JSON")
     return value
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Looks no deeper than the limit, level by level: the value may be nested deeper than a stack."""
+    level = [value]
+    for _ in range(limits.DEPTH_MOST + 1):
+        inner: list[Any] = []
+        containers = [each for each in level if isinstance(each, dict | list)]
+        if not containers:
+            return False
+        for container in containers:
+            inner += container.values() if isinstance(container, dict) else container
+        level = inner
+    return True
+
+
+def bytes_of(characters: int) -> AfterValidator:
+    """Text of at most so many characters, not blown up by the escapes of JSON."""
+    return AfterValidator(partial(_bytes, characters * limits.BYTES_PER_CHARACTER))
+
+
+def _bytes(most: int, value: str) -> str:
+    if len(jsons.dumps(value).encode()) - len('""') > most:
+        raise must(f"at most {most} bytes as JSON")
+    return value
+
+
+def _not_ahead(moment: str) -> str:
+    if moment > clock.hours_after(clock.now(), limits.HOURS_AHEAD):
+        raise must(f"at most {limits.HOURS_AHEAD} hours ahead of our clock")
+    return moment
 
 
 def _uuid(value: str) -> str:
@@ -89,11 +128,14 @@ def _digits(value: str) -> int:
     return int(digits) if len(digits) <= COUNT_DIGITS else 10**COUNT_DIGITS
 
 
-Text = Annotated[str, BeforeValidator(_text)]
-Json = Annotated[Any, BeforeValidator(_json)]
-Note = Annotated[Text, StringConstraints(max_length=10_000)]
+AnyText = Annotated[str, BeforeValidator(_text)]
+"""For a type that sets a limit of its own."""
+Text = Annotated[AnyText, StringConstraints(max_length=limits.TEXT_MOST)]
+Note = Annotated[AnyText, StringConstraints(max_length=limits.NOTE_MOST), bytes_of(limits.NOTE_MOST)]
 Uuid = Annotated[str, AfterValidator(_uuid)]
 Utc = Annotated[str, AfterValidator(_utc)]
+Changed = Annotated[Utc, AfterValidator(_not_ahead)]
+"""When a record was changed, by the clock of the service that sends it."""
 Score = Annotated[Decimal, BeforeValidator(_score)]
 CountingNumber = Annotated[int, BeforeValidator(_digits)]
 
@@ -123,6 +165,8 @@ _WORDING: dict[str, Callable[[dict[str, Any]], str]] = {
     "enum": lambda context: f"must be {context['expected']}".replace("'", ""),
     "literal_error": lambda context: f"must be {context['expected']}".replace("'", ""),
     "string_too_long": lambda context: f"must be at most {context['max_length']} characters",
+    "greater_than_equal": lambda context: f"must be at least {context['ge']}",
+    "less_than_equal": lambda context: f"must be at most {context['le']}",
     "string_too_short": lambda context: f"must be at least {context['min_length']} characters",
     "too_long": lambda context: f"must be at most {context['max_length']} {_units(context)}",
     "too_short": lambda context: f"must be at least {context['min_length']} {_units(context)}",
@@ -131,7 +175,7 @@ _WORDING: dict[str, Callable[[dict[str, Any]], str]] = {
 
 def _shown(step: int | str) -> str:
     """Part of a field's name, which may be anything when the field is not a known one."""
-    return "".join(character for character in str(step) if character.isprintable())[:NAME_SHOWN]
+    return "".join(character for character in str(step) if character.isprintable())[: limits.NAME_SHOWN]
 
 
 def given_twice(error: jsons.NameTwice) -> str:

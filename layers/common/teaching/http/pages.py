@@ -6,18 +6,16 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from teaching import limits
 from teaching.http.fields import CountingNumber, must
 
 Row = TypeVar("Row")
 
-PER_PAGE = 25
-PER_PAGE_MOST = 100
-
 
 def _search(value: str) -> str | None:
     words = " ".join(value.split())
-    if words and not 2 <= len(words) <= 100:
-        raise must("2 to 100 characters long")
+    if words and not limits.SEARCH_LEAST <= len(words) <= limits.SEARCH_MOST:
+        raise must(f"{limits.SEARCH_LEAST} to {limits.SEARCH_MOST} characters long")
     return words or None
 
 
@@ -26,15 +24,17 @@ class PageQuery(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    limit: CountingNumber = PER_PAGE
+    limit: CountingNumber = limits.PER_PAGE
     page: CountingNumber = 1
     search: Annotated[str | None, AfterValidator(lambda value: value and _search(value))] = Field(
-        None, description="2 to 100 characters; every word must occur inside a word of the searched text"
+        None,
+        description=f"{limits.SEARCH_LEAST} to {limits.SEARCH_MOST} characters; "
+        "every word must occur inside a word of the searched text",
     )
 
     @property
     def per_page(self) -> int:
-        return min(self.limit, PER_PAGE_MOST)
+        return min(self.limit, limits.PER_PAGE_MOST)
 
     @property
     def offset(self) -> int:

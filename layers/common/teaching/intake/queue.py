@@ -10,42 +10,43 @@ from pydantic import ValidationError
 from teaching import dynamo, jsons, sqs
 from teaching.coaching import store as coaching
 from teaching.directory import store as directory
-from teaching.errors import Malformed
+from teaching.errors import Malformed, NotFinished
 from teaching.grading import store as grading
 from teaching.http.fields import details, given_twice
 from teaching.intake.records import TYPES, ItemRecord, Record, SessionRecord, SubmissionRecord, UserRecord
 from teaching.log import logger
 
-ORDER: tuple[type[Record], ...] = (UserRecord, ItemRecord, SessionRecord, SubmissionRecord)
-"""Any order works; this one seldom leaves a record waiting for another."""
+ORDER: tuple[type[Record], ...] = (UserRecord, ItemRecord, SubmissionRecord, SessionRecord)
+"""Any order works; this one seldom leaves a record waiting for another, and large rosters come last."""
 
 
 class _Message(NamedTuple):
     id: str
-    body: str
     record: Record
 
 
-def take(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Saves a batch of SQS messages, each an EventBridge event.
+def take(
+    messages: Sequence[Mapping[str, Any]], has_time: Callable[[], bool] = lambda: True
+) -> dict[str, Any]:
+    """Saves a batch of SQS messages, each an EventBridge event: those of one id in order, others at once.
 
-    Answers, as ReportBatchItemFailures expects, the messages that should come again.
+    Answers, as ReportBatchItemFailures expects, the messages that should come again: what failed, with
+    what is of the same id and came after it, and what there was no time for.
     """
-    parsed: list[_Message] = []
     failed: list[str] = []
+    by_id: dict[tuple[type[Record], str], list[_Message]] = {}
     for message in messages:
         try:
-            parsed.append(_Message(message["messageId"], message["body"], record_of(message["body"])))
+            record = record_of(message["body"])
         except Malformed as malformed:
-            reject = partial(_reject, message["messageId"], message["body"], str(malformed))
-            _unless_failed(message["messageId"], reject, failed)
+            _reject_or_fail(message, str(malformed), failed)
+        else:
+            by_id.setdefault((type(record), record.id), []).append(_Message(message["messageId"], record))
     for kind in ORDER:
-        of_kind = [message for message in parsed if isinstance(message.record, kind)]
-        saves = [
-            partial(_unless_failed, message.id, partial(_save, message.record), failed) for message in of_kind
-        ]
+        of_kind = [of_id for (of, _), of_id in by_id.items() if of is kind]
+        saves = [partial(_save_in_order, of_id, has_time, failed) for of_id in sorted(of_kind, key=_invited)]
         if kind is SessionRecord:
-            # Each writes its whole roster at once, which it could not on one of the pool's threads.
+            # One after the other, so that there is one whose roster is finished when the time is out.
             for save in saves:
                 save()
         else:
@@ -70,25 +71,50 @@ def record_of(body: str) -> Record:
         raise Malformed("; ".join(details(error))) from None
 
 
-def _unless_failed(message: str, do: Callable[[], None], failed: list[str]) -> None:
-    """What fails comes again, alone."""
-    try:
-        do()
-    except Exception:
-        logger().warning("a record failed and will come again", extra={"message_id": message}, exc_info=True)
-        failed.append(message)
+def _invited(messages: Sequence[_Message]) -> int:
+    """How many participants the rosters of the messages have."""
+    records = [message.record for message in messages]
+    return sum(len(record.participant_ids) for record in records if isinstance(record, SessionRecord))
 
 
-def _save(record: Record) -> None:
+def _save_in_order(messages: Sequence[_Message], has_time: Callable[[], bool], failed: list[str]) -> None:
+    """Those of one id; from the first that fails on they come again."""
+    for number, message in enumerate(messages):
+        try:
+            if not has_time():
+                raise NotFinished
+            _save(message.record, has_time)
+        except Exception as error:
+            _note_failure(message.id, error)
+            failed += [each.id for each in messages[number:]]
+            return
+
+
+def _note_failure(message: str, error: Exception) -> None:
+    if isinstance(error, NotFinished):
+        logger().info("no time was left for a record, it will come again", extra={"message_id": message})
+    else:
+        logger().warning("a record failed and will come again", extra={"message_id": message}, exc_info=error)
+
+
+def _save(record: Record, has_time: Callable[[], bool]) -> None:
     match record:
         case UserRecord():
             directory.save_user(record)
         case ItemRecord():
             directory.save_item(record)
         case SessionRecord():
-            coaching.save(record)
+            coaching.save(record, has_time)
         case SubmissionRecord():
             grading.save(record)
+
+
+def _reject_or_fail(message: Mapping[str, Any], reason: str, failed: list[str]) -> None:
+    try:
+        _reject(message["messageId"], message["body"], reason)
+    except Exception as error:
+        _note_failure(message["messageId"], error)
+        failed.append(message["messageId"])
 
 
 def _reject(message: str, body: str, reason: str) -> None:

@@ -1,18 +1,29 @@
 """The records that come in: one JSON object each, `{"type": …, "data": {…}}`.
 
 Every field is strict; one that is not known, and a missing one that may not be null, make the record
-malformed. Times need an offset or Z and are kept in UTC.
+malformed. Times need an offset or Z and are kept in UTC. The limits keep within bounds every row,
+copy and page that can follow from a record.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from teaching.http.fields import Json, Note, Score, Strict, Text, Utc, Uuid, must
-
-ROSTER_MOST = 5000
-SEQUENCE_MOST = 10**9
+from teaching import limits
+from teaching.http.fields import (
+    AnyText,
+    Changed,
+    Note,
+    Score,
+    Strict,
+    Text,
+    Utc,
+    Uuid,
+    bytes_of,
+    json_of,
+    must,
+)
 
 
 def _https(value: str) -> str:
@@ -22,9 +33,15 @@ def _https(value: str) -> str:
     return value
 
 
-Name = Annotated[Text, StringConstraints(min_length=1, max_length=500)]
-Word = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
-MeetingUrl = Annotated[Text, StringConstraints(max_length=2000), AfterValidator(_https)]
+Name = Annotated[
+    AnyText, StringConstraints(min_length=1, max_length=limits.NAME_MOST), bytes_of(limits.NAME_MOST)
+]
+Word = Annotated[AnyText, StringConstraints(min_length=1, max_length=limits.WORD_MOST)]
+MeetingUrl = Annotated[AnyText, StringConstraints(max_length=limits.URL_MOST), AfterValidator(_https)]
+WholeNumber = Annotated[int, Field(ge=-limits.SEQUENCE_MOST, le=limits.SEQUENCE_MOST)]
+Profile = Annotated[Any, json_of(limits.PROFILE_BYTES)]
+Content = Annotated[Any, json_of(limits.DATA_BYTES)]
+Snapshot = Annotated[Any, json_of(limits.SNAPSHOT_BYTES)]
 
 
 class ProfileRecord(Strict):
@@ -34,7 +51,7 @@ class ProfileRecord(Strict):
     npwp: Text | None = None
     last_education: Text | None = None
     stage: Text | None = None
-    start_year: int | None = None
+    start_year: WholeNumber | None = None
     province: Text | None = None
     street: Text | None = None
     city: Text | None = None
@@ -43,14 +60,14 @@ class ProfileRecord(Strict):
     asesor_id: Uuid | None = None
     user_id: Uuid
     created_at: Utc
-    updated_at: Utc
+    updated_at: Changed
 
 
 class UserRecord(Strict):
     id: Uuid
     name: Name
     email: Name
-    profile: Json = None
+    profile: Profile = None
     role: Literal["admin", "asesor", "participant"]
     participant_profile: ProfileRecord | None = None
 
@@ -61,11 +78,11 @@ class ItemRecord(Strict):
     course_id: Uuid
     title: Name
     category: Word
-    sequence: Annotated[int, Field(ge=-SEQUENCE_MOST, le=SEQUENCE_MOST)]
-    data: Json
+    sequence: WholeNumber
+    data: Content
     is_published: bool
     created_at: Utc
-    updated_at: Utc
+    updated_at: Changed
 
 
 class SessionRecord(Strict):
@@ -79,9 +96,9 @@ class SessionRecord(Strict):
     status: Literal["scheduled", "ongoing", "completed", "cancelled"]
     asesor_id: Uuid
     meeting_url: MeetingUrl | None = None
-    participant_ids: Annotated[list[Uuid], Field(max_length=ROSTER_MOST)]
+    participant_ids: Annotated[list[Uuid], Field(max_length=limits.ROSTER_MOST)]
     created_at: Utc
-    updated_at: Utc
+    updated_at: Changed
     started_at: Utc | None = None
     ended_at: Utc | None = None
 
@@ -93,13 +110,13 @@ class SubmissionRecord(Strict):
     course_id: Uuid
     status: Literal["in_progress", "submitted", "graded"]
     score: Score | None = None
-    response_snapshot: Json = None
+    response_snapshot: Snapshot = None
     feedback: Note | None = None
     submitted_at: Utc | None = None
     graded_at: Utc | None = None
     graded_by: Uuid | None = None
     created_at: Utc
-    updated_at: Utc
+    updated_at: Changed
 
     @model_validator(mode="after")
     def _agrees_with_its_status(self) -> "SubmissionRecord":
