@@ -11,7 +11,7 @@ from benchmarks.meter import metered
 from teaching import dynamo
 from teaching.coaching import store as coaching
 from teaching.directory import search
-from teaching.directory.search import ITEM, MATCHES_MOST, USER, Document, normalised, words_of
+from teaching.directory.search import ITEM, MATCHES_MOST, SESSION, USER, Document, normalised, words_of
 from teaching.errors import InvalidQuery, Unavailable
 from teaching.grading import store as grading
 from teaching.grading.rules import SubmissionQuery
@@ -195,6 +195,35 @@ def test_an_admin_is_answered_up_to_2000_items_and_no_more(monkeypatch: pytest.M
     with pytest.raises(InvalidQuery, match="more specific"):
         found(BY_ADMIN, "zz")
     assert found(BY_ASESOR, "zz") == set()
+
+
+@pytest.mark.usefixtures("tables")
+def test_sessions_are_found_and_refused_as_people_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rows of the index it takes."""
+    small = {"WORDS_AT_FIRST": 1, "ROWS_AT_FIRST": 4, "ROWS_OF_ONE_WORD": 4, "ROWS_READ_ON": 8}
+    for name, value in {**small, "MATCHES_MOST": 20}.items():
+        monkeypatch.setattr(search, name, value)
+    words = ("go", "digital", "klinik", "a")
+    texts = {new_id(): " ".join(words[at] for at in range(4) if number >> at & 1) for number in range(16)} | {
+        new_id(): "digital b" for _ in range(13)
+    }
+    mine = set(list(texts)[::3])
+    put_documents(
+        Document(SESSION, identity, text, ASESOR if identity in mine else OTHER_ASESOR, "2026-02-20")
+        for identity, text in texts.items()
+    )
+    for text in ("go", "go digital", "d a", "i g", "digital b", "digital klinik go", "gi al", "nobody", "i"):
+        expected = {
+            identity for identity, held in texts.items() if all(word in held for word in text.split())
+        }
+        assert {row["id"] for row in search.sessions(text, ASESOR)} == expected & mine, text
+        if len(expected) <= 20:
+            with metered() as cost:
+                assert {row["id"] for row in search.sessions(text, None)} == expected, text
+            assert cost.trips <= 3
+        else:
+            with pytest.raises(InvalidQuery, match="more specific"):
+                search.sessions(text, None)
 
 
 def put_documents(documents: Iterable[Document]) -> None:

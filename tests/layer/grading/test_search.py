@@ -21,7 +21,9 @@ from teaching.grading import finding, rules
 from teaching.grading import store as grading
 from teaching.grading.rules import Status, SubmissionQuery
 from teaching.http.auth import Caller, Role
+from teaching.tally import store as tally
 from teaching.tally.apply import apply
+from teaching.tally.tree import Entry
 
 ADMIN = Caller("00000000-0000-4000-8000-00000000000a", Role.ADMIN)
 FIRST = ["siti", "Agus", "Dewi", "Budi", "Zahra"]
@@ -165,7 +167,13 @@ def some_texts(rng: Random, world: World, number: int) -> Iterator[str]:
             yield text
 
 
-SMALL = {"ROWS_AT_FIRST": 6, "ROWS_OF_ONE_WORD": 8, "ROWS_READ_ON": 20, "MATCHES_MOST": 60}
+SMALL = {
+    "WORDS_AT_FIRST": 1,
+    "ROWS_AT_FIRST": 6,
+    "ROWS_OF_ONE_WORD": 8,
+    "ROWS_READ_ON": 20,
+    "MATCHES_MOST": 60,
+}
 
 
 @pytest.fixture(params=["as it is", "small", "looking through", "far behind"])
@@ -237,8 +245,12 @@ def test_an_exact_title_asks_no_participant(world: World, monkeypatch: pytest.Mo
     rows = [*search.rows_of(Document(ITEM, world.new_id(), normalised(title))).values()]
     put("SearchTable", rows)
     asked_for: list[str] = []
-    entries = grading.tally.entries
-    monkeypatch.setattr(grading.tally, "entries", lambda lists: asked_for.extend(lists) or entries(lists))
+
+    def entries(lists: list[str]) -> dict[str, list[Entry]]:
+        asked_for.extend(lists)
+        return {}
+
+    monkeypatch.setattr(tally, "entries", entries)
     for caller in (ADMIN, *world.asesors):
         page_of(caller, title)
     remove("SearchTable", rows)
