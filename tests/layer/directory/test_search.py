@@ -272,14 +272,16 @@ SITI, AMINAH, GATOT = (
 @pytest.mark.usefixtures("tables")
 @pytest.mark.parametrize("writes", range(7))
 def test_what_was_cut_short_is_cleaned_up_by_the_next(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever it was: before the note, between the rows, before it was settled."""
-    index(SITI)
-    with monkeypatch.context() as patch:
-        fail_after(patch, writes)
-        with suppress(RuntimeError):
-            index(Document(USER, PARTICIPANT, " ".join(f"aminah{number}" for number in range(20))))
-    index(GATOT)
-    assert index_rows() == sorted(search.rows_of(GATOT))
+    """Wherever it was: before the note, between the rows, before it was settled; also if it said the same."""
+    long = Document(USER, PARTICIPANT, " ".join(f"aminah{number}" for number in range(20)), ASESOR)
+    for following in (GATOT, long._replace(asesor=OTHER_ASESOR)):
+        index(SITI)
+        with monkeypatch.context() as patch:
+            fail_after(patch, writes)
+            with suppress(RuntimeError):
+                index(long)
+        index(following)
+        assert index_rows() == sorted(search.rows_of(following))
 
 
 def fail_after(patch: pytest.MonkeyPatch, writes: int) -> None:
