@@ -181,8 +181,10 @@ def test_an_admin_is_answered_up_to_2000_people_and_no_more() -> None:
         assert found(BY_ADMIN, text) == set()
     put_documents([Document(USER, "f", "zz yy", ASESOR)])
     for text in ("zz", "z y", "zz y", "zz yy"):
-        with pytest.raises(InvalidQuery, match="more specific"):
+        with metered() as cost, pytest.raises(InvalidQuery, match="more specific"):
             found(BY_ADMIN, text)
+        assert cost.reads_of["SearchTable"] < 50
+        assert cost.requests <= 5
         assert found(BY_ASESOR, text) == found(BY_OTHER_ASESOR, text) == set()
 
 

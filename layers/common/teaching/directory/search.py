@@ -16,7 +16,7 @@ Words are separated by white space; case and accents do not count. The search ta
 Each row carries the whole text, so one word that is read to its end gives every document that holds
 all the words; the others are checked here. So an admin's search begins with some rows of each word
 (`Holders.read`), which suffices unless all of its words are common; then it reads on in the rows
-(`read_on`), at last in all documents (`read_all`). Every step is one round trip. Sessions are kept as
+(`reads_on`), at last in all documents (`read_all`). Every step is one round trip. Sessions are kept as
 users are.
 """
 
@@ -249,9 +249,10 @@ def sessions(search: str, own: str | None) -> list[Item]:
     words = words_of(search)
     holders = Holders(SESSION, own, words)
     holders.read()
-    if holders.holding(words) is None:
-        dynamo.at_once(*holders.reads_on(words))
     if own is None:
+        refuse_too_many(holders.known_to_hold(words))
+        if holders.holding(words) is None:
+            dynamo.at_once(*holders.reads_on(words))
         holders.complete()
     found = holders.known_to_hold(words)
     return [{"id": session, "time": holders.rows[session]["time"]} for session in found]

@@ -266,15 +266,20 @@ def _others(given: _Search, groups: finding.Groups) -> list[Entry]:
 
     One round trip; another before it where some way may be long, and a third where every word is common.
     """
-    by_admin = given.scope.asesor is None
+    scope, holders = given.scope, given.holders
+    by_admin = scope.asesor is None
+    whatever_item = scope.item is None
+    if by_admin and whatever_item:
+        search.refuse_too_many(holders.known_to_hold(given.words))
     sizes = _sizes(given, groups)
-    if by_admin and given.scope.item is None:
-        given.holders.complete()
-    asked, looked_through = finding.plan(groups, sizes, given.holders.holding, limited=by_admin)
-    given.elsewhere.update(looked_through)
+    if by_admin and whatever_item:
+        holders.complete()
+    plan = finding.plan(groups, sizes, holders.holding, limited=by_admin)
+    given = given._replace(elsewhere=given.elsewhere | plan.looked_through)
     statuses = [given.status] if given.status else list(Status)
-    reads = [partial(_ask, given, some) for some in dynamo.chunked(asked, dynamo.BATCH_GET_LIMIT)]
-    reads += [partial(_look_through, given, item, status) for item in looked_through for status in statuses]
+    reads = [partial(_ask, given, some) for some in dynamo.chunked(plan.asked, dynamo.BATCH_GET_LIMIT)]
+    for item in plan.looked_through:
+        reads += [partial(_look_through, given, item, status) for status in statuses]
     return [entry for found in dynamo.at_once(*reads) for entry in found]
 
 
