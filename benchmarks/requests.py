@@ -63,7 +63,7 @@ BUDGETS = {
     Line.PAGE_OF_ALL: Budget(4, 14),
     Line.STATISTICS: Budget(1, 1),
     Line.DETAILS: Budget(2, 3),
-    Line.PEOPLE: Budget(4, 40),
+    Line.PEOPLE: Budget(5, 40),
     Line.TITLE: Budget(5, 40),
     Line.GRADE: Budget(2, 3, writes=1),
     Line.MARK: Budget(2, 3, writes=1),

@@ -409,3 +409,24 @@ def test_a_failure_of_one_request_is_the_failure_of_all() -> None:
         dynamo.at_once(lambda: 1, fail)
     with pytest.raises(Unavailable):
         dynamo.both(fail, lambda: 1)
+
+
+def test_a_batch_is_written_to_its_end(
+    serving: Callable[..., Client], pauses: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """25 to a request, and what was left unprocessed again."""
+    puts = [{"id": str(number)} for number in range(24)]
+    left = {TABLE: [{"DeleteRequest": {"Key": {"id": {"S": "x"}}}}]}
+    client = serving({"UnprocessedItems": left}, {"UnprocessedItems": {}}, {})
+    monkeypatch.setattr(dynamo, "at_once", lambda *writes: [write() for write in writes])
+    dynamo.batch_write(TABLE, puts, [{"id": "x"}, {"id": "y"}])
+    assert [len(call["RequestItems"][TABLE]) for call in client.calls] == [25, 1, 1]
+    assert client.calls[1]["RequestItems"] == left
+    assert pauses == [0]
+
+
+def test_a_batch_that_is_never_processed_is_unavailable(serving: Callable[..., Client]) -> None:
+    left = {"UnprocessedItems": {TABLE: [{"DeleteRequest": {"Key": {"id": {"S": "x"}}}}]}}
+    serving(*[left] * dynamo.AGAIN)
+    with pytest.raises(Unavailable):
+        dynamo.batch_write(TABLE, [], [{"id": "x"}])

@@ -11,7 +11,7 @@ from benchmarks.meter import metered
 from teaching import dynamo
 from teaching.coaching import store as coaching
 from teaching.directory import search
-from teaching.directory.search import ITEM, USER, Document, normalised, words_of
+from teaching.directory.search import ITEM, SESSION, USER, Document, normalised, words_of
 from teaching.errors import InvalidQuery, Unavailable
 from teaching.limits import MATCHES_MOST
 from teaching.grading import store as grading
@@ -183,8 +183,10 @@ def test_an_admin_is_answered_up_to_2000_people_and_no_more() -> None:
         assert found(BY_ADMIN, text) == set()
     put_documents([Document(USER, "f", "zz yy", ASESOR)])
     for text in ("zz", "z y", "zz y", "zz yy"):
-        with pytest.raises(InvalidQuery, match="more specific"):
+        with metered() as cost, pytest.raises(InvalidQuery, match="more specific"):
             found(BY_ADMIN, text)
+        assert cost.reads_of["SearchTable"] < 50
+        assert cost.requests <= 5
         assert found(BY_ASESOR, text) == found(BY_OTHER_ASESOR, text) == set()
 
 
@@ -197,6 +199,35 @@ def test_an_admin_is_answered_up_to_2000_items_and_no_more(monkeypatch: pytest.M
     with pytest.raises(InvalidQuery, match="more specific"):
         found(BY_ADMIN, "zz")
     assert found(BY_ASESOR, "zz") == set()
+
+
+@pytest.mark.usefixtures("tables")
+def test_sessions_are_found_and_refused_as_people_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rows of the index it takes."""
+    small = {"WORDS_AT_FIRST": 1, "ROWS_AT_FIRST": 4, "ROWS_OF_ONE_WORD": 4, "ROWS_READ_ON": 8}
+    for name, value in {**small, "MATCHES_MOST": 20}.items():
+        monkeypatch.setattr(search, name, value)
+    words = ("go", "digital", "klinik", "a")
+    texts = {new_id(): " ".join(words[at] for at in range(4) if number >> at & 1) for number in range(16)} | {
+        new_id(): "digital b" for _ in range(13)
+    }
+    mine = set(list(texts)[::3])
+    put_documents(
+        Document(SESSION, identity, text, ASESOR if identity in mine else OTHER_ASESOR, "2026-02-20")
+        for identity, text in texts.items()
+    )
+    for text in ("go", "go digital", "d a", "i g", "digital b", "digital klinik go", "gi al", "nobody", "i"):
+        expected = {
+            identity for identity, held in texts.items() if all(word in held for word in text.split())
+        }
+        assert {row["id"] for row in search.sessions(text, ASESOR)} == expected & mine, text
+        if len(expected) <= 20:
+            with metered() as cost:
+                assert {row["id"] for row in search.sessions(text, None)} == expected, text
+            assert cost.trips <= 3
+        else:
+            with pytest.raises(InvalidQuery, match="more specific"):
+                search.sessions(text, None)
 
 
 def put_documents(documents: Iterable[Document]) -> None:
@@ -245,14 +276,16 @@ SITI, AMINAH, GATOT = (
 @pytest.mark.usefixtures("tables")
 @pytest.mark.parametrize("writes", range(7))
 def test_what_was_cut_short_is_cleaned_up_by_the_next(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever it was: before the note, between the rows, before it was settled."""
-    index(SITI)
-    with monkeypatch.context() as patch:
-        fail_after(patch, writes)
-        with suppress(RuntimeError):
-            index(Document(USER, PARTICIPANT, " ".join(f"aminah{number}" for number in range(20))))
-    index(GATOT)
-    assert index_rows() == sorted(search.rows_of(GATOT))
+    """Wherever it was: before the note, between the rows, before it was settled; also if it said the same."""
+    long = Document(USER, PARTICIPANT, " ".join(f"aminah{number}" for number in range(20)), ASESOR)
+    for following in (GATOT, long._replace(asesor=OTHER_ASESOR)):
+        index(SITI)
+        with monkeypatch.context() as patch:
+            fail_after(patch, writes)
+            with suppress(RuntimeError):
+                index(long)
+        index(following)
+        assert index_rows() == sorted(search.rows_of(following))
 
 
 def fail_after(patch: pytest.MonkeyPatch, writes: int) -> None:
