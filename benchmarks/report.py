@@ -141,7 +141,7 @@ def compared_rows(run: Run) -> list[list[str]]:
 
 def _way(measured: Measured) -> list[str]:
     cost = measured.cost
-    return [f"{cost.trips:,}", f"{cost.read_units:,g}", f"{measured.milliseconds:,.0f}"]
+    return [f"{cost.trips:,}", f"{cost.reads:,g}", f"{measured.milliseconds:,.0f}"]
 
 
 REQUEST_COLUMNS = ["request", "requests", "trips", "read units", "write units", "ms"]
@@ -153,8 +153,8 @@ def request_row(measured: Measured) -> list[str]:
         measured.name,
         str(cost.requests),
         str(cost.trips),
-        f"{cost.read_units:g}",
-        f"{cost.write_units:g}",
+        f"{cost.reads:g}",
+        f"{cost.writes:g}",
         f"{measured.milliseconds:.1f}",
     ]
 
@@ -256,7 +256,7 @@ def _points(runs: Sequence[Run], name: str, plain: bool) -> Iterator[tuple[int, 
         compared = next(compared for compared in run.compared if compared.name == name)
         measured = compared.plain if plain else compared.ours
         if measured:
-            yield run.submissions, measured.cost.read_units
+            yield run.submissions, measured.cost.reads
 
 
 def _line(points: Sequence[tuple[float, float]], colour: str, width: float) -> str:
