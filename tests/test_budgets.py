@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from benchmarks.load import loaded
+from benchmarks.load import Spread, loaded
 from benchmarks.meter import Cost, metered
 from benchmarks.requests import BUDGETS, Line, every_request, keeps, list_requests, other_requests, spent
 from local.template import Template
@@ -13,10 +13,10 @@ RANDOM_PAGES = 100
 TALLIES = "TalliesTable"
 
 
-@pytest.mark.parametrize("burst", [False, True], ids=["even", "burst"])
-def test_every_request_keeps_its_budget(facts: Template, burst: bool) -> None:
+@pytest.mark.parametrize("spread", [Spread.EVEN, Spread.BURST])
+def test_every_request_keeps_its_budget(facts: Template, spread: Spread) -> None:
     costs: dict[Line, list[Cost]] = defaultdict(list)
-    with loaded(facts, 2000, burst=burst) as (_, world):
+    with loaded(facts, 2000, spread) as (_, world):
         for request in every_request(world, RANDOM_PAGES):
             with metered() as cost:
                 request.send()
@@ -35,7 +35,7 @@ def test_totals_and_first_pages_cost_the_same_at_every_size(facts: Template) -> 
 
     def figures(submissions: int) -> dict[str, tuple[int, int, float]]:
         found = {}
-        with loaded(facts, submissions, burst=False) as (_, world):
+        with loaded(facts, submissions, Spread.EVEN) as (_, world):
             for request in [*list_requests(world), *other_requests(world)]:
                 if request.line in (Line.FIRST_OF_ONE, Line.FIRST_OF_ALL, Line.STATISTICS):
                     with metered() as cost:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks import plain
-from benchmarks.load import World, loaded
+from benchmarks.load import Part, Spread, World, loaded
 from benchmarks.requests import Listing, callers, endpoint, listings, pages, searched
 from local.template import Template
 from teaching.grading.rules import Status
@@ -18,7 +18,7 @@ SUBMISSIONS = 3 * LEAF_MOST
 
 @pytest.fixture(scope="module")
 def world(facts: Template) -> Iterator[World]:
-    with loaded(facts, SUBMISSIONS, burst=True, whole=True) as (_, world):
+    with loaded(facts, SUBMISSIONS, Spread.BURST, Part.WHOLE) as (_, world):
         yield world
 
 
