@@ -1,7 +1,7 @@
 """What reads cost where the data is at its worst: searches, pages of a shared item, the scheduled check."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from random import Random
 from typing import Any, NamedTuple
 
@@ -59,10 +59,10 @@ def searches(world: World) -> Iterator[Searched]:
             "a common word": "usaha",
             "two words, of a name and of a title": f"{someone.split()[0]} {title.split()[0]}",
         }
-        people = {user["id"]: directory.user_document(user).text for user in visible}
-        items = {item["id"]: directory.item_document(item).text for item in world.items.values()}
+        people = [directory.user_document(user).text for user in visible]
+        titles = [directory.item_document(item).text for item in world.items.values()]
         for name, text in texts.items():
-            words = search.words_of(text)
+            found = _found(people, titles, search.words_of(text))
             page, refused, cost = None, False, Cost()
             try:
                 with metered() as cost:
@@ -73,16 +73,28 @@ def searches(world: World) -> Iterator[Searched]:
                 f"{name}, {whose}",
                 text,
                 cost,
-                _holding(people, words),
-                _holding(items, words),
+                *found,
                 page.total if page else 0,
                 refused,
             )
 
 
-def _holding(texts: dict[str, str], words: list[str]) -> int:
-    """How many hold some of the words: what a search has to look at."""
-    return sum(any(search.contains(text, word) for word in words) for text in texts.values())
+def _found(people: Collection[str], titles: Collection[str], words: list[str]) -> tuple[int, int]:
+    """How many people and items a search has to find, by their texts: items that hold all the words, people
+    who hold some that a title completes.
+    """
+
+    def complete(text: str) -> bool:
+        lacking = [word for word in words if not search.contains(text, word)]
+        if len(lacking) == len(words):
+            return False
+        return not lacking or any(_holds(title, lacking) for title in titles)
+
+    return sum(map(complete, people)), sum(_holds(title, words) for title in titles)
+
+
+def _holds(text: str, words: list[str]) -> bool:
+    return all(search.contains(text, word) for word in words)
 
 
 def _quiz(world: World) -> dict[str, Any]:

@@ -224,8 +224,8 @@ def kinds(*, alone: int = 20, together: int = 2 * BATCH) -> list[Kind]:
 
 
 def interleaved(ours: Sequence[str], theirs: Sequence[str], times: int) -> Cost:
-    """Two shards in step, always to the same figures: whenever one is about to write to the trees, the
-    other does a part of its own batch first; so many times.
+    """Two shards in step, in one thread: whenever one is about to write, the other does a part of its own
+    batch first; so many times.
     """
     size = -(-len(theirs) // times)
     parts = dynamo.chunked(theirs, size)
