@@ -9,7 +9,7 @@ from benchmarks.meter import Cost
 from benchmarks.reads import Searched
 from local.template import Template
 
-LONG_PROFILE = {"bio": "x" * 400}
+LONG_PROFILE = {"bio": "x" * 250}
 _RACE_SECONDS = 2
 _RACE_WASTED = 0.1
 

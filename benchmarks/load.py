@@ -59,6 +59,7 @@ class Spread(StrEnum):
     """How submissions lie in time and over items and asesors."""
 
     EVEN = auto()
+    """`programme`'s."""
     BURST = auto()
     """`programme`'s: 30 % before one deadline."""
     SKEWED = auto()
@@ -72,7 +73,8 @@ class Part(Enum):
     """What requests that read need: no streams, no ledgers, and the lists of an asesor with a course or an
     item of one asesor only."""
     KEPT = auto()
-    """What writes to the rows in `World.kept` need: those rows, their ledgers, the lists that they are in."""
+    """What writes to the rows in `World.kept` need: those rows, their ledgers, the lists that they are in,
+    all people and items; no sessions, no search."""
     WHOLE = auto()
 
 
@@ -148,7 +150,8 @@ def fill(world: World, *, months: int = 24, profile: Data | None = None) -> Worl
                 case "item.saved":
                     _add_items(world, data)
                 case "session.saved":
-                    _add_sessions(world, data, writer)
+                    if world.part is not Part.KEPT:
+                        _add_sessions(world, data, writer)
                 case _:
                     number = world.submissions
                     shown = progress.track(data, number, description=f"{number:,} submissions")
@@ -169,6 +172,8 @@ def _add_users(world: World, users: Iterable[Data], writer: "_Writer") -> None:
     world.admin, world.asesor = (
         next(person.id for person in people if person.role == role) for role in ("admin", "asesor")
     )
+    if world.part is Part.KEPT:
+        return
     for user in world.users.values():
         for row in search.rows_of(directory.user_document(user)).values():
             writer.put(settings().search_table, row)

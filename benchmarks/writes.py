@@ -34,6 +34,8 @@ PARTITION = 1000
 SHARDS = 4
 OF_A_SHARD = 400
 _TRIES = 20
+_HOURS = 60
+"""Between beginning and handing in, at most: as in the demo."""
 
 
 class Spent(NamedTuple):
@@ -72,7 +74,8 @@ class Supply:
         self._any = cycle(rows)
         self._new_ids = (str(UUID(int=rng.getrandbits(128), version=4)) for _ in count())
         self._grader, _ = callers(world)
-        self._moments = (clock.utc_text(END + timedelta(milliseconds=100 * number)) for number in count())
+        self._moments = (END + timedelta(milliseconds=100 * number) for number in count())
+        self._rng = rng
 
     def grades(self, number: int) -> list[Sent]:
         """Of rows of any age, each by a request of its own."""
@@ -85,22 +88,25 @@ class Supply:
         return [_arrive([record]) for record in self._begin(number)]
 
     def hand_ins(self, number: int, together: int = 1) -> list[Sent]:
-        """Of what was begun a moment ago, and is followed already; `together`: so many records in a batch of
-        the queue.
+        """Of what was begun in the last days, and is followed already; `together`: so many records in a
+        batch of the queue.
         """
-        begun = self._begin(number)
+        begun = self._begin(number, hours=_HOURS)
         for some in dynamo.chunked(begun, BATCH):
             arrived = _arrive(some)
             arrived.send()
             assert not follow(arrived.submissions), "the stream's function gave up"
-        for record, moment in zip(begun, self._moments, strict=False):
+        for record, now in zip(begun, self._moments, strict=False):
+            moment = clock.utc_text(now)
             record |= {"status": Status.SUBMITTED, "submitted_at": moment, "updated_at": moment}
         return [_arrive(some) for some in dynamo.chunked(begun, together)]
 
-    def _begin(self, number: int) -> list[dict[str, Any]]:
+    def _begin(self, number: int, hours: float = 0) -> list[dict[str, Any]]:
+        """New records, begun at any time within so many hours."""
         begun = []
         for _ in range(number):
-            row, moment = next(self._any), next(self._moments)
+            row, now = next(self._any), next(self._moments)
+            moment = clock.utc_text(now - timedelta(hours=self._rng.uniform(0, hours)))
             record = {name: row[name] for name in ("user_id", "item_id", "course_id")}
             record |= dict.fromkeys(("score", "feedback", "submitted_at", "graded_at", "graded_by"))
             record |= {"id": next(self._new_ids), "status": Status.IN_PROGRESS}
