@@ -6,6 +6,8 @@ are changed in a random order, which is the same one every time.
 
 import json
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -309,8 +311,17 @@ def _ready_shard(barrier: Barrier) -> None:
     """Once in each process: what a warm function has done."""
     global _barrier
     _barrier = barrier
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _handler("apply_changes")
     dynamo.client().describe_table(TableName=settings().tallies_table)
+
+
+def _end_with_parent() -> None:
+    """A shard whose benchmark was killed would wait for its next batch for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)
 
 
 def _follow_shard(submissions: list[str], meter: bool) -> Shard:
