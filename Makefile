@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is made on first use and again when what is pinned changes.
 MAKEFLAGS += --no-print-directory
-export HOST PORT STORE DATA_DIR ROLE SUB FILE N STACK
+export HOST PORT STORE DATA_DIR ROLE SUB FILE N PART STACK
 # What the SAM CLI wants to know before it looks at a template; no account is needed.
 export AWS_DEFAULT_REGION ?= ap-southeast-3
 export SAM_CLI_TELEMETRY = 0
@@ -48,7 +48,7 @@ format: $(READY) ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## Measure what requests cost (N=1000000 for the largest store)
+bench: $(READY) ## Measure what requests and changes cost (PART=requests|writes|reads|reach, N=1000000)
 	@exec $(BIN)/python -m benchmarks
 
 build: $(READY) $(SAM)/ready ## Build for deployment (sam deploy follows)

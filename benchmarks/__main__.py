@@ -1,4 +1,11 @@
-"""`make bench`: measures what requests cost at growing sizes, and writes results.md and cost.svg.
+"""`make bench`: measures what requests and changes cost at growing sizes, and writes down what it finds.
+
+`PART="writes reach"` chooses what is measured (all of it takes an hour or more):
+
+- `requests`: what requests cost, into results.md and cost.svg;
+- `writes`: what changes cost all the way, into writes.md;
+- `reads`: searches, a shared item's pages and the scheduled check, into reads.md;
+- `reach`: the rows up to which every page takes four trips, into reach.md.
 
 `N="1000 10000"` chooses the numbers of submissions.
 """
@@ -6,13 +13,16 @@
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
+from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import grades, plain, report
-from benchmarks.load import World, loaded
+from benchmarks import grades, judged, plain, report
+from benchmarks.judged import Judged
+from benchmarks.load import Spread, World, loaded
 from benchmarks.meter import metered
 from benchmarks.postgres import Database, database
 from benchmarks.report import LAST_PAGE, PAGE_1, SEARCH, STATISTICS, Comparison, Measured, Run
@@ -23,7 +33,8 @@ from local.store import StoreError
 from local.template import Template
 from teaching.grading.rules import Status
 
-SIZES = "1000 10000 100000"
+SIZES = [1000, 10_000, 100_000]
+LARGE = [100_000]
 RANDOM_PAGES = 60
 TIMES = 5
 PLAIN_MOST = 100_000
@@ -32,27 +43,72 @@ PLAIN_MOST = 100_000
 
 def main() -> int:
     try:
-        sizes = sorted({int(size) for size in (os.environ.get("N") or SIZES).split()})
+        sizes = sorted({int(size) for size in os.environ.get("N", "").split()})
     except ValueError:
         print('N must be numbers of submissions: make bench N="1000 10000"', file=sys.stderr)
         return 2
+    chosen = os.environ.get("PART", "").split() or list(PARTS)
+    if not PARTS.keys() >= set(chosen):
+        print(f"PART must be some of: {' '.join(PARTS)}", file=sys.stderr)
+        return 2
     facts = template.read()
     try:
-        runs = [_run(facts, size, burst) for burst in (False, True) for size in sizes]
-        outcome = grades.measure(facts)
+        for part in chosen:
+            PARTS[part](facts, sizes)
     except StoreError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{grades.GRADES:,} grades in {outcome.grading:.1f} s, exact {outcome.catching_up:.1f} s later")
-    for path in report.write(runs, outcome):
-        print(f"Written: {path.relative_to(template.ROOT)}")
     return 0
 
 
-def _run(facts: Template, submissions: int, burst: bool) -> Run:
+def _measure_requests(facts: Template, sizes: list[int]) -> None:
+    runs = [_run(facts, size, spread) for spread in (Spread.EVEN, Spread.BURST) for size in sizes or SIZES]
+    outcome = grades.measure(facts)
+    print(f"{grades.GRADES:,} grades in {outcome.grading:.1f} s, exact {outcome.catching_up:.1f} s later")
+    for path in report.write(runs, outcome):
+        _say_written(path)
+
+
+def _measure_writes(facts: Template, sizes: list[int]) -> None:
+    lines = chain.from_iterable(judged.of_writes(facts, size) for size in sizes or LARGE)
+    _judge("writes", "What a change costs all the way", lines)
+
+
+def _measure_reads(facts: Template, sizes: list[int]) -> None:
+    lines = chain.from_iterable(judged.of_reads(facts, size) for size in sizes or LARGE)
+    _judge("reads", "What the worst reads cost", lines)
+
+
+def _measure_reach(facts: Template, sizes: list[int]) -> None:
+    _judge("reach", "Up to how many rows every page takes four trips", judged.of_reach())
+
+
+PARTS: dict[str, Callable[[Template, list[int]], None]] = {
+    "requests": _measure_requests,
+    "writes": _measure_writes,
+    "reads": _measure_reads,
+    "reach": _measure_reach,
+}
+
+
+def _judge(name: str, title: str, lines: Iterable[Judged]) -> None:
+    """Prints the lines as they come, and writes them down."""
+    print(f"\n## {title}\n")
+    written = []
+    for line in report.table(report.JUDGED_COLUMNS, judged.rows(lines)):
+        print(line, flush=True)
+        written.append(line)
+    _say_written(report.write_judged(name, title, written))
+
+
+def _say_written(path: Path) -> None:
+    print(f"Written: {path.relative_to(template.ROOT)}")
+
+
+def _run(facts: Template, submissions: int, spread: Spread) -> Run:
     began = time.monotonic()
-    with loaded(facts, submissions, burst=burst) as (_, world):
-        run = Run(submissions, burst, time.monotonic() - began, [], [])
+    with loaded(facts, submissions, spread) as (_, world):
+        run = Run(submissions, spread, time.monotonic() - began, [], [])
         print(f"\n## {run.title}, loaded in {run.loading:.0f} s\n")
         with progress_bar("") as progress:
             for request in progress.track(list(every_request(world, RANDOM_PAGES)), description="Requests"):

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from benchmarks.load import SEED, loaded
+from benchmarks.load import SEED, Part, Spread, loaded
 from benchmarks.requests import endpoint
 from local import aws
 from local.functions import Functions
@@ -46,7 +46,7 @@ def measure(facts: Template) -> Outcome:
     rng = Random(SEED)
     callers = [Caller(str(UUID(int=rng.getrandbits(128), version=4)), ADMIN) for _ in range(GRADERS)]
     with (
-        loaded(facts, SUBMISSIONS, burst=True, whole=True) as (address, _),
+        loaded(facts, SUBMISSIONS, Spread.BURST, Part.WHOLE) as (address, _),
         _followed(facts, address) as streams,
     ):
         gradable = sorted(row["id"] for row in _rows() if row["status"] in rules.GRADABLE)

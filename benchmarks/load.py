@@ -1,10 +1,9 @@
 """A programme of any size in DynamoDB Local, as the functions would have left it, without going through them.
 
-The rows are made by the layer's own rules from `demo.programme`; the count trees are built from
-the bottom, their nodes as full as random growth leaves them. Left out, unless asked for, is what no
-measured request reads: the streams, the ledgers, and the lists of an asesor with a course or an item
-but for one asesor. A longer history of sessions than the programme has is added, without rosters or
-search.
+The rows are made by the layer's own rules from a programme of the demo; the count trees are built from
+the bottom, their nodes as full as random growth leaves them. How much of it is stored is for who
+measures to say (`Part`). A longer history of sessions than the programme has is added, without rosters
+or search.
 """
 
 import os
@@ -15,14 +14,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from enum import Enum, StrEnum, auto
 from functools import partial
-from itertools import groupby, pairwise
+from itertools import groupby
 from random import Random
 from threading import BoundedSemaphore
 from typing import Any, TypeVar
 from unittest.mock import patch
 from uuid import UUID
 
+from benchmarks.stand_in import build, ledger_row
 from local import aws, demo, store
 from local.load import progress_bar
 from local.template import Template
@@ -38,14 +39,14 @@ from teaching.grading.rules import Scope, Status
 from teaching.intake.records import ItemRecord, SessionRecord, SubmissionRecord, UserRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
-from teaching.tally import tree
-from teaching.tally.nodes import Counted, Ledger, ledger_write, node_write
-from teaching.tally.pages import LOWEST
-from teaching.tally.tree import BRANCH_MOST, LEAF_MOST, ROOT, ROOT_MOST, Branch, Child, Entry, Key, Leaf, Node
+from teaching.tally.nodes import Counted
+from teaching.tally.tree import Entry
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
 SEED = 2026
 SUBMISSIONS_PER_SESSION = 20
+KEPT = 20_000
+"""So many rows, evenly over time, are kept at hand for what is measured, at most."""
 _BLOCK = 25
 _WRITERS = 4
 _WAITING = 64
@@ -54,12 +55,36 @@ Data = Mapping[str, Any]
 Thing = TypeVar("Thing")
 
 
+class Spread(StrEnum):
+    """How submissions lie in time and over items and asesors."""
+
+    EVEN = auto()
+    """`programme`'s."""
+    BURST = auto()
+    """`programme`'s: 30 % before one deadline."""
+    SKEWED = auto()
+    """`skewed_programme`'s: 60 % before deadlines, 30 % for one item, 20 % of one asesor."""
+
+
+class Part(Enum):
+    """What is stored of a programme."""
+
+    READ = auto()
+    """What requests that read need: no streams, no ledgers, and the lists of an asesor with a course or an
+    item of one asesor only."""
+    KEPT = auto()
+    """What writes to the rows in `World.kept` need: those rows, their ledgers, the lists that they are in,
+    all people and items; no sessions, no search."""
+    WHOLE = auto()
+
+
 @dataclass
 class World:
     """What was loaded; `asesor` is the one that measured requests come from."""
 
     submissions: int
-    burst: bool
+    spread: Spread
+    part: Part
     admin: str = ""
     asesor: str = ""
     session: str = ""
@@ -68,6 +93,8 @@ class World:
     items: dict[str, Item] = field(default_factory=dict)
     own: list[Item] = field(default_factory=list)
     """The rows of the asesor's submissions."""
+    kept: list[Item] = field(default_factory=list)
+    """Rows of submissions, oldest first: all of them or `KEPT`, evenly over time."""
     lists: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     """What each list holds, oldest first."""
 
@@ -78,50 +105,62 @@ class World:
 
 @contextmanager
 def loaded(
-    facts: Template, submissions: int, *, burst: bool, months: int = 24, whole: bool = False
+    facts: Template,
+    submissions: int,
+    spread: Spread,
+    part: Part = Part.READ,
+    *,
+    months: int = 24,
+    profile: Data | None = None,
 ) -> Iterator[tuple[str, World]]:
     """A store of its own in memory, filled, for the layer to use within the block; and its address.
 
-    `whole`: nothing is left out.
+    `profile` is everybody's.
     """
     with store.dynamodb() as endpoint:
         # A client with more patience than a function's, for a machine that is busy with other things.
         patient = store.client("dynamodb", endpoint)
         for table in facts.tables.values():
+            followed = part is Part.WHOLE
             patient.create_table(
-                **{name: table[name] for name in table if whole or name != "StreamSpecification"}
+                **{name: table[name] for name in table if followed or name != "StreamSpecification"}
             )
         variables = aws.environment(endpoint, endpoint)
         for function in facts.functions.values():
             variables |= function.environment
         with patch.dict(os.environ, variables), patch.object(dynamo, "client", lambda: patient):
             settings.cache_clear()
-            yield endpoint, fill(submissions, burst=burst, months=months, whole=whole)
+            yield endpoint, fill(World(submissions, spread, part), months=months, profile=profile)
     settings.cache_clear()
 
 
-def fill(submissions: int, *, burst: bool, months: int = 24, whole: bool = False) -> World:
+def fill(world: World, *, months: int = 24, profile: Data | None = None) -> World:
     """Fills the empty tables of the store that the environment names."""
-    world = World(submissions, burst)
-    records = demo.programme(submissions, seed=SEED, burst=burst, months=months, end=END)
+    if world.spread is Spread.SKEWED:
+        records = demo.skewed_programme(world.submissions, seed=SEED, months=months, end=END)
+    else:
+        burst = world.spread is Spread.BURST
+        records = demo.programme(world.submissions, seed=SEED, burst=burst, months=months, end=END)
     with progress_bar("") as progress, _Writer() as writer:
         for kind, of_kind in groupby(records, lambda record: record["type"]):
             data = (record["data"] for record in of_kind)
             match kind:
                 case "user.saved":
-                    _add_users(world, data, writer)
+                    _add_users(world, ({**user, "profile": profile} for user in data), writer)
                 case "item.saved":
                     _add_items(world, data)
                 case "session.saved":
-                    _add_sessions(world, data, writer, whole)
+                    if world.part is not Part.KEPT:
+                        _add_sessions(world, data, writer)
                 case _:
-                    shown = progress.track(data, submissions, description=f"{submissions:,} submissions")
-                    _add_submissions(world, shown, writer, whole)
-        rng = Random(SEED)
-        for list_name, entries in progress.track(world.lists.items(), description="Count trees"):
+                    number = world.submissions
+                    shown = progress.track(data, number, description=f"{number:,} submissions")
+                    _add_submissions(world, shown, writer)
+        for list_name in progress.track(_stored_lists(world), description="Count trees"):
+            entries = world.lists[list_name]
             entries.sort(key=lambda entry: entry.key)
-            for name, node in _nodes(entries, rng).items():
-                writer.put(settings().tallies_table, _node_row(list_name, name, node))
+            for row in build(list_name, entries):
+                writer.put(settings().tallies_table, row)
     _check(world)
     return world
 
@@ -133,6 +172,8 @@ def _add_users(world: World, users: Iterable[Data], writer: "_Writer") -> None:
     world.admin, world.asesor = (
         next(person.id for person in people if person.role == role) for role in ("admin", "asesor")
     )
+    if world.part is Part.KEPT:
+        return
     for user in world.users.values():
         for row in search.rows_of(directory.user_document(user)).values():
             writer.put(settings().search_table, row)
@@ -144,7 +185,7 @@ def _add_items(world: World, items: Iterable[Data]) -> None:
     _each(directory.index_item, world.items)
 
 
-def _add_sessions(world: World, sessions: Iterable[Data], writer: "_Writer", whole: bool) -> None:
+def _add_sessions(world: World, sessions: Iterable[Data], writer: "_Writer") -> None:
     records = [SessionRecord.model_validate(session) for session in sessions]
     _each(coaching.save, records)
     world.session = next(record.id for record in records if record.asesor_id == world.asesor)
@@ -163,26 +204,41 @@ def _add_sessions(world: World, sessions: Iterable[Data], writer: "_Writer", who
     for row in rows:
         counted = coaching_rules.counted(row)
         _add_to_lists(world, counted)
-        if whole:
-            writer.put(settings().tallies_table, _ledger_row(f"{coaching.KIND}#{row['id']}", counted))
+        if world.part is Part.WHOLE:
+            writer.put(settings().tallies_table, ledger_row(f"{coaching.KIND}#{row['id']}", counted))
 
 
-def _add_submissions(world: World, submissions: Iterable[Data], writer: "_Writer", whole: bool) -> None:
-    for data in submissions:
-        score = None if data["score"] is None else Decimal(str(data["score"]))
-        record = SubmissionRecord.model_validate({**data, "score": score})
-        user, item = world.users[record.user_id], world.items[record.item_id]
-        grader = world.users.get(record.graded_by or "")
-        row = {"id": record.id, "version": 1, **(grading_rules.arrival(None, record) or {})}
-        row = _without_none(row | grading_rules.derived(row, user, item, grader))
-        writer.put(settings().submissions_table, row)
-        counted = grading_rules.counted(row)
+def _add_submissions(world: World, submissions: Iterable[Data], writer: "_Writer") -> None:
+    step = -(-world.submissions // KEPT)
+    for number, data in enumerate(submissions):
+        user = world.users[data["user_id"]]
         own = user["asesor_id"] == world.asesor
-        if own:
-            world.own.append(row)
-        _add_to_lists(world, counted, without_filters_of=None if own or whole else user["asesor_id"])
-        if whole:
-            writer.put(settings().tallies_table, _ledger_row(f"{grading.KIND}#{record.id}", counted))
+        kept = number % step == 0
+        if world.part is Part.KEPT and not kept:
+            # Of such a row its entries only: as what it counts its record tells.
+            counted = grading_rules.counted({**data, "asesor_id": user["asesor_id"], "order_key": "some"})
+        else:
+            row = _submission_row(world, data)
+            counted = grading_rules.counted(row)
+            writer.put(settings().submissions_table, row)
+            if world.part is not Part.READ:
+                ledger = ledger_row(f"{grading.KIND}#{row['id']}", counted)
+                writer.put(settings().tallies_table, ledger)
+            if own:
+                world.own.append(row)
+            if kept:
+                world.kept.append(row)
+        left_out = world.part is Part.READ and not own
+        _add_to_lists(world, counted, without_filters_of=user["asesor_id"] if left_out else None)
+
+
+def _submission_row(world: World, data: Data) -> Item:
+    score = None if data["score"] is None else Decimal(str(data["score"]))
+    record = SubmissionRecord.model_validate({**data, "score": score})
+    user, item = world.users[record.user_id], world.items[record.item_id]
+    grader = world.users.get(record.graded_by or "")
+    row = {"id": record.id, "version": 1, **(grading_rules.arrival(None, record) or {})}
+    return _without_none(row | grading_rules.derived(row, user, item, grader))
 
 
 def _add_to_lists(world: World, counted: Counted, without_filters_of: str | None = None) -> None:
@@ -191,45 +247,10 @@ def _add_to_lists(world: World, counted: Counted, without_filters_of: str | None
             world.lists[list_name].append(entry)
 
 
-def _nodes(entries: Sequence[Entry], rng: Random) -> dict[str, Node]:
-    """The tree of some sorted entries, by the names of its nodes."""
-    if len(entries) <= ROOT_MOST:
-        return {ROOT: Leaf(tuple(entries))}
-    nodes: dict[str, Node] = {}
-
-    def child(low: Key, node: Node) -> Child:
-        name = f"{rng.getrandbits(48):012x}"
-        nodes[name] = node
-        return Child(low, name, tree.total(node))
-
-    parts = list(_parts(entries, LEAF_MOST, rng))
-    begins = [
-        (after[0].time, "" if before[-1].time < after[0].time else after[0].id)
-        for before, after in pairwise(parts)
-    ]
-    children = [child(low, Leaf(tuple(part))) for low, part in zip([LOWEST, *begins], parts, strict=True)]
-    while len(children) > ROOT_MOST:
-        children = [child(part[0].low, Branch(tuple(part))) for part in _parts(children, BRANCH_MOST, rng)]
-    return nodes | {ROOT: Branch(tuple(children))}
-
-
-def _parts(things: Sequence[Thing], most: int, rng: Random) -> Iterator[Sequence[Thing]]:
-    """For nodes between half full and full, 69 % on average: as they are when rows come in any order."""
-    start = 0
-    while start < len(things):
-        length = int(most / (2 - rng.random()))
-        yield things[start : start + length]
-        start += length
-
-
-def _ledger_row(identity: str, counted: Counted) -> Item:
-    return dynamo.from_item(ledger_write(identity, Ledger(0, counted))["Put"]["Item"])
-
-
-def _node_row(list_name: str, name: str, node: Node) -> Item:
-    write = node_write((list_name, name), node, 0)
-    assert write
-    return dynamo.from_item(write["Put"]["Item"])
+def _stored_lists(world: World) -> Sequence[str]:
+    if world.part is not Part.KEPT:
+        return list(world.lists)
+    return list(dict.fromkeys(list_name for row in world.kept for list_name in grading_rules.counted(row)))
 
 
 def _check(world: World) -> None:

@@ -1,4 +1,4 @@
-"""results.md and cost.svg: what was measured, as tables and as a plot of read units against N."""
+"""What was measured, as tables, and as a plot of the requests' read units against N."""
 
 import os
 import platform
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.grades import GRADERS, GRADES, SUBMISSIONS, Outcome
+from benchmarks.load import Spread
 from benchmarks.meter import Cost
 from benchmarks.requests import BUDGETS, Budget, Line, keeps, spent
 
@@ -42,7 +43,7 @@ class Run(NamedTuple):
     """What one store showed."""
 
     submissions: int
-    burst: bool
+    spread: Spread
     loading: float
     """Seconds."""
     requests: list[Measured]
@@ -50,7 +51,7 @@ class Run(NamedTuple):
 
     @property
     def title(self) -> str:
-        return f"{self.submissions:,} {'burst' if self.burst else 'even'}"
+        return f"{self.submissions:,} {self.spread}"
 
     def spent(self, line: Line) -> Budget:
         return spent(line, [measured.cost for measured in self.requests if measured.line == line])
@@ -63,8 +64,8 @@ memory, on N submissions by a participant per 50 of them, handed in evenly over 
 of them in the two hours before one deadline (*burst*).
 
 - **trips**: requests to DynamoDB that wait for one another. What is asked at the same time is one trip.
-- **read and write units**: DynamoDB's own, from `ReturnConsumedCapacity`, those of indexes included.
-  They and the trips are exact: they come out the same on every machine.
+- **read and write units**: by AWS's rules (`units.py`), those of indexes included. They and the trips are
+  exact: they come out the same on every machine.
 - **ms**: the median of a few runs on this machine, token and JSON not included. It says how the ways
   compare here, not what AWS would take.
 
@@ -72,12 +73,31 @@ Machine: {machine}.
 """
 
 
+JUDGED = """# {title}
+
+Written by `make bench`. Units are by AWS's rules, those of indexes included (`units.py`). The data is
+uneven as life is: 60 % of the submissions within two hours before a deadline, 30 % for one item, 20 % of
+one asesor. What is not reached is bold.
+
+Machine: {machine}.
+"""
+
+JUDGED_COLUMNS = ["what", "measured", "to be reached"]
+
+
 def write(runs: Sequence[Run], grades: Outcome) -> list[Path]:
     """Both files; answers where they are."""
     results, plot = FOLDER / "results.md", FOLDER / "cost.svg"
     results.write_text("\n".join(_results(runs, grades)), encoding="utf-8")
-    plot.write_text(_plot([run for run in runs if run.burst]), encoding="utf-8")
+    plot.write_text(_plot([run for run in runs if run.spread is Spread.BURST]), encoding="utf-8")
     return [results, plot]
+
+
+def write_judged(name: str, title: str, table: Sequence[str]) -> Path:
+    """A file of its own; answers where it is."""
+    path = FOLDER / f"{name}.md"
+    path.write_text("\n".join([JUDGED.format(title=title, machine=_machine()), *table]), encoding="utf-8")
+    return path
 
 
 def _results(runs: Sequence[Run], grades: Outcome) -> Iterable[str]:
@@ -141,7 +161,7 @@ def compared_rows(run: Run) -> list[list[str]]:
 
 def _way(measured: Measured) -> list[str]:
     cost = measured.cost
-    return [f"{cost.trips:,}", f"{cost.read_units:,g}", f"{measured.milliseconds:,.0f}"]
+    return [f"{cost.trips:,}", f"{cost.reads:,g}", f"{measured.milliseconds:,.0f}"]
 
 
 REQUEST_COLUMNS = ["request", "requests", "trips", "read units", "write units", "ms"]
@@ -153,8 +173,8 @@ def request_row(measured: Measured) -> list[str]:
         measured.name,
         str(cost.requests),
         str(cost.trips),
-        f"{cost.read_units:g}",
-        f"{cost.write_units:g}",
+        f"{cost.reads:g}",
+        f"{cost.writes:g}",
         f"{measured.milliseconds:.1f}",
     ]
 
@@ -256,7 +276,7 @@ def _points(runs: Sequence[Run], name: str, plain: bool) -> Iterator[tuple[int, 
         compared = next(compared for compared in run.compared if compared.name == name)
         measured = compared.plain if plain else compared.ours
         if measured:
-            yield run.submissions, measured.cost.read_units
+            yield run.submissions, measured.cost.reads
 
 
 def _line(points: Sequence[tuple[float, float]], colour: str, width: float) -> str:

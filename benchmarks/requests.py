@@ -76,12 +76,12 @@ PERCENTILE_LINES = {Line.PAGE_OF_ONE, Line.PAGE_OF_ALL}
 
 def spent(line: Line, costs: Collection[Cost]) -> Budget:
     """The costs of a line's requests, to be compared with its budget."""
-    units = sorted(cost.read_units for cost in costs)
+    units = sorted(cost.reads for cost in costs)
     share = 0.95 if line in PERCENTILE_LINES else 1
     return Budget(
         max(cost.trips for cost in costs),
         units[ceil(share * len(units)) - 1],
-        max(cost.writes for cost in costs),
+        max(cost.write_requests for cost in costs),
     )
 
 

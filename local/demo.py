@@ -316,35 +316,86 @@ def programme(
     but for the sessions.
     """
     rng = Random(seed)
-    users = _Users(rng)
     start = _months_before(end, months)
+    participants: list[_Participant] = []
+    items: list[Record] = []
+    yield from _enrolment(rng, submissions, start, end, participants, items)
+
+    hurried = submissions * 3 // 10 if burst else 0
+    deadline = _on_the_hour(start + (end - start) * 0.75)
+    moments = heapq.merge(
+        _evenly(rng, submissions - hurried, start, end),
+        _before(rng, hurried, deadline),
+    )
+    yield from _submissions(rng, participants, items, moments, end)
+
+
+def skewed_programme(submissions: int, *, seed: int, months: int = 24, end: datetime) -> Iterator[Record]:
+    """As `programme`, as uneven as life is.
+
+    Every month has a deadline, and 60 % of the submissions come within the two hours before one. One
+    item has 30 % of them, from participants who try again; another, 5 %, is used by all courses, so that
+    one in ten of them is in any one. One asesor has every fifth participant.
+    """
+    rng = Random(seed)
+    start = _months_before(end, months)
+    participants: list[_Participant] = []
+    items: list[Record] = []
+    yield from _enrolment(rng, submissions, start, end, participants, items, favoured=True)
+
+    deadlines = [_on_the_hour(start + (end - start) * (number + 0.75) / months) for number in range(months)]
+    hurried = submissions * 6 // 10 // months
+    moments = heapq.merge(
+        _evenly(rng, submissions - hurried * months, start, end),
+        *(_before(rng, hurried, deadline) for deadline in deadlines),
+    )
+    popular, shared, *others = items
+    for moment in moments:
+        (item,) = rng.choices((popular, shared, rng.choice(others)), (30, 5, 65))
+        if item is shared:
+            item = {**shared, "course_id": rng.choice(items)["course_id"]}
+        yield _line("submission", _submission(rng, rng.choice(participants), item, moment, end))
+
+
+def _enrolment(
+    rng: Random,
+    submissions: int,
+    start: datetime,
+    end: datetime,
+    participants: list[_Participant],
+    items: list[Record],
+    *,
+    favoured: bool = False,
+) -> Iterator[Record]:
+    """Users, items and sessions of a programme; fills the lists. `favoured`: an asesor has every fifth."""
+    users = _Users(rng)
     enrolled = start - timedelta(days=30)
 
     asesors = [users.new("asesor") for _ in range(max(2, submissions // 2500))]
     yield _line("user", users.new("admin"))
     yield from (_line("user", asesor) for asesor in asesors)
 
-    participants = []
     rosters: dict[str, list[str]] = {asesor["id"]: [] for asesor in asesors}
-    for asesor in islice(cycle(asesors), max(1, submissions // 50)):
+    in_turn = cycle(asesors)
+    if favoured:
+        others = cycle(asesors[1:])
+        in_turn = cycle(asesors[0] if number % 5 == 0 else next(others) for number in range(5 * len(asesors)))
+    for asesor in islice(in_turn, max(1, submissions // 50)):
         user = users.new_participant(asesor["id"], enrolled)
         participants.append(_Participant(user["id"], asesor["id"]))
         rosters[asesor["id"]].append(user["id"])
         yield _line("user", user)
 
-    items = list(_items(rng, _modules(rng, 10), 10, enrolled))
+    items += _items(rng, _modules(rng, 10), 10, enrolled)
     yield from (_line("item", item) for item in items)
     for asesor_id, roster in rosters.items():
         starts = _on_the_hour(end) + timedelta(days=rng.randrange(1, 15))
         yield _line("session", _session(rng, "scheduled", asesor_id, roster, starts))
 
-    hurried = submissions * 3 // 10 if burst else 0
-    deadline = _on_the_hour(start + (end - start) * 0.75)
-    moments = heapq.merge(
-        _evenly(rng, submissions - hurried, start, end),
-        _evenly(rng, hurried, deadline - timedelta(hours=2), deadline),
-    )
-    yield from _submissions(rng, participants, items, moments, end)
+
+def _before(rng: Random, number: int, deadline: datetime) -> Iterator[datetime]:
+    """So many moments within the two hours before."""
+    return _evenly(rng, number, deadline - timedelta(hours=2), deadline)
 
 
 def _line(kind: str, data: Record) -> Record:

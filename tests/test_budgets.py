@@ -1,22 +1,50 @@
-"""No request may cost more than its line in `benchmarks.requests.BUDGETS`, wherever in time the rows lie."""
+"""No request may cost more than its line in `benchmarks.requests.BUDGETS`, wherever in time the rows lie; no
+change more, all the way, than its line here.
+"""
 
 from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 
-from benchmarks.load import loaded
+from benchmarks import writes
+from benchmarks.load import Part, Spread, loaded
 from benchmarks.meter import Cost, metered
 from benchmarks.requests import BUDGETS, Line, every_request, keeps, list_requests, other_requests, spent
+from benchmarks.writes import BATCH, Supply
 from local.template import Template
 
 RANDOM_PAGES = 100
 TALLIES = "TalliesTable"
+CHANGED = 2000
+"""Rows of the store whose changes are measured."""
+WASTED = 0.1
+"""Part of the write units that shards may waste when they get in each other's way."""
 
 
-@pytest.mark.parametrize("burst", [False, True], ids=["even", "burst"])
-def test_every_request_keeps_its_budget(facts: Template, burst: bool) -> None:
+class Change(NamedTuple):
+    """The most that a change of a kind may cost on average, and the most trips."""
+
+    writes: float
+    reads: float
+    trips_asked: int
+    trips_following: int
+
+
+CHANGES = {
+    "a grade alone": Change(50, 20, 2, 8),
+    "a hand-in alone": Change(40, 24, 5, 8),
+    "an arrival alone": Change(32, 24, 5, 8),
+    "grades of random rows in batches of 100, each": Change(26, 10, 2, 14),
+    "hand-ins at a deadline in batches of 100, each": Change(20, 12, 5, 14),
+}
+
+
+@pytest.mark.parametrize("spread", [Spread.EVEN, Spread.BURST])
+def test_every_request_keeps_its_budget(facts: Template, spread: Spread) -> None:
     costs: dict[Line, list[Cost]] = defaultdict(list)
-    with loaded(facts, 2000, burst=burst) as (_, world):
+    with loaded(facts, 2000, spread) as (_, world):
         for request in every_request(world, RANDOM_PAGES):
             with metered() as cost:
                 request.send()
@@ -35,7 +63,7 @@ def test_totals_and_first_pages_cost_the_same_at_every_size(facts: Template) -> 
 
     def figures(submissions: int) -> dict[str, tuple[int, int, float]]:
         found = {}
-        with loaded(facts, submissions, burst=False) as (_, world):
+        with loaded(facts, submissions, Spread.EVEN) as (_, world):
             for request in [*list_requests(world), *other_requests(world)]:
                 if request.line in (Line.FIRST_OF_ONE, Line.FIRST_OF_ALL, Line.STATISTICS):
                     with metered() as cost:
@@ -46,3 +74,31 @@ def test_totals_and_first_pages_cost_the_same_at_every_size(facts: Template) -> 
     small, large = figures(1000), figures(4000)
     assert len(small) == 26
     assert small == large
+
+
+@pytest.fixture(scope="module")
+def supply(facts: Template) -> Iterator[Supply]:
+    with loaded(facts, CHANGED, Spread.SKEWED, Part.KEPT) as (_, world):
+        yield Supply(world)
+
+
+def test_every_kind_of_change_has_a_budget() -> None:
+    assert {kind.name for kind in writes.kinds()} == CHANGES.keys()
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_keeps_its_budget_all_the_way(supply: Supply, name: str) -> None:
+    (kind,) = (kind for kind in writes.kinds(alone=10, together=BATCH) if kind.name == name)
+    spent = writes.measured(kind.changes(supply), kind.batch)
+    figures = Change(spent.writes, spent.reads, spent.trips_asked, spent.trips_following)
+    assert all(figure <= most for figure, most in zip(figures, CHANGES[name], strict=True)), figures
+    assert not spent.wasted
+
+
+def test_shards_in_step_waste_little(supply: Supply) -> None:
+    changed: list[str] = []
+    for submissions, send in supply.hand_ins(BATCH, BATCH):
+        send()
+        changed += submissions
+    cost = writes.interleaved(changed[: BATCH // 2], changed[BATCH // 2 :], times=5)
+    assert cost.wasted <= WASTED * cost.writes, (cost.wasted, cost.writes)

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks import plain
-from benchmarks.load import World, loaded
+from benchmarks.load import Part, Spread, World, loaded
 from benchmarks.requests import Listing, callers, endpoint, listings, pages, searched
 from local.template import Template
+from teaching.grading import store as grading
 from teaching.grading.rules import Status
 from teaching.limits import PER_PAGE
 from teaching.recompute import recompute
+from teaching.tally.apply import apply
 from teaching.tally.tree import LEAF_MOST
 
 SUBMISSIONS = 3 * LEAF_MOST
@@ -18,7 +20,7 @@ SUBMISSIONS = 3 * LEAF_MOST
 
 @pytest.fixture(scope="module")
 def world(facts: Template) -> Iterator[World]:
-    with loaded(facts, SUBMISSIONS, burst=True, whole=True) as (_, world):
+    with loaded(facts, SUBMISSIONS, Spread.BURST, Part.WHOLE) as (_, world):
         yield world
 
 
@@ -59,3 +61,18 @@ def test_the_plain_ways_answer_the_same(world: World) -> None:
     rows, total = plain.searched(text)
     assert ([row["id"] for row in found.rows], found.total) == ([row["id"] for row in rows], total)
     assert total
+
+
+@pytest.mark.parametrize("part", [Part.KEPT, Part.WHOLE])
+def test_skewed_data_is_whole_as_far_as_it_is_stored(facts: Template, part: Part) -> None:
+    """Of what is kept every row has its ledger, and every list that it is in."""
+    with loaded(facts, 150, Spread.SKEWED, part) as (_, world):
+        assert len(world.kept) == 150
+        identities = [f"{grading.KIND}#{row['id']}" for row in world.kept]
+        current = grading.counted(identities)
+        assert apply(identities, lambda _: current, repair={}) == 0
+
+
+def test_everybody_may_have_a_profile(facts: Template) -> None:
+    with loaded(facts, 50, Spread.EVEN, profile={"bio": "x"}) as (_, world):
+        assert {user["profile"] for user in world.users.values()} == {'{"bio":"x"}'}

@@ -5,6 +5,8 @@ import pytest
 
 from benchmarks import report
 from benchmarks.grades import Outcome
+from benchmarks.judged import Judged, rows
+from benchmarks.load import Spread
 from benchmarks.meter import Cost
 from benchmarks.report import LAST_PAGE, PAGE_1, SEARCH, STATISTICS, Comparison, Measured, Run
 from benchmarks.requests import BUDGETS, Line
@@ -18,7 +20,7 @@ def run(submissions: int, statistics: float = 0.5) -> Run:
     ours, plain = measured(Line.PAGE_OF_ONE, 2.5), measured(Line.PAGE_OF_ONE, submissions / 10)
     return Run(
         submissions,
-        True,
+        Spread.BURST,
         1.0,
         [measured(line, statistics) for line in BUDGETS],
         [Comparison(name, ours, plain, None) for name in (PAGE_1, LAST_PAGE, STATISTICS, SEARCH)],
@@ -34,6 +36,14 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_a_figure_over_its_budget_is_bold(folder: Path) -> None:
     report.write([run(1000), run(10_000, statistics=1.5)], Outcome(8.0, 4.0, 0))
     assert "| statistics | 1 / 1 | 1 / 0.5 | **1 / 1.5** |" in (folder / "results.md").read_text()
+
+
+def test_what_is_not_reached_is_bold(folder: Path) -> None:
+    lines = [Judged("a grade", "40 / 20", "≤ 50 / 20", True), Judged("a hand-in", "61", "≤ 40", False)]
+    table = list(report.table(report.JUDGED_COLUMNS, rows(lines)))
+    text = report.write_judged("writes", "Changes", table).read_text()
+    assert text.startswith("# Changes\n")
+    assert "| a grade | 40 / 20 | ≤ 50 / 20 |\n| a hand-in | **61** | ≤ 40 |" in text
 
 
 def test_postgresql_that_is_absent_is_said_to_be(folder: Path) -> None:

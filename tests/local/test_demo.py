@@ -388,6 +388,39 @@ def test_without_a_burst_every_month_has_its_share() -> None:
     assert max(months.values()) < 150
 
 
+def test_a_skewed_programme_is_as_uneven_as_life_is() -> None:
+    number = 20_000
+    lines = list(demo.skewed_programme(number, seed=3, end=END))
+    found = by_type(lines)
+    submissions = found["submission"].values()
+    assert len(submissions) == number
+
+    of_items = Counter(submission["item_id"] for submission in submissions)
+    (_, popular), *_ = of_items.most_common(1)
+    assert popular / number == pytest.approx(0.3, abs=0.02)
+    courses: dict[str, set[str]] = {item: set() for item in of_items}
+    for submission in submissions:
+        courses[submission["item_id"]].add(submission["course_id"])
+    (shared,) = (item for item, used_by in courses.items() if len(used_by) > 1)
+    assert len(courses[shared]) == 10
+    assert of_items[shared] / number == pytest.approx(0.05, abs=0.01)
+
+    asesors = {
+        user["id"]: user["participant_profile"]["asesor_id"]
+        for user in found["user"].values()
+        if user["participant_profile"]
+    }
+    of_asesors = Counter(asesors[submission["user_id"]] for submission in submissions)
+    (_, favoured), *_ = of_asesors.most_common(1)
+    assert favoured / number == pytest.approx(0.2, abs=0.02)
+
+    hours = Counter(
+        time.replace(minute=0, second=0, microsecond=0)
+        for time in listed_times([line for line in lines if line["type"] == "submission.saved"])
+    )
+    assert sum(rows for _, rows in hours.most_common(48)) / number == pytest.approx(0.6, abs=0.03)
+
+
 def test_the_command_prints_the_records() -> None:
     command = [sys.executable, "-m", "local.demo"]
     root = Path(__file__).parents[2]

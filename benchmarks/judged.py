@@ -1,0 +1,111 @@
+"""The lines of what changes and the worst reads cost, each beside what is to be reached."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from benchmarks import reach, reads, writes
+from benchmarks.load import Part, Spread, loaded
+from benchmarks.meter import Cost
+from benchmarks.reads import Searched
+from local.template import Template
+
+LONG_PROFILE = {"bio": "x" * 250}
+_RACE_SECONDS = 2
+_RACE_WASTED = 0.1
+
+
+class Judged(NamedTuple):
+    line: str
+    measured: str
+    reach: str
+    kept: bool
+
+
+def of_writes(facts: Template, submissions: int) -> Iterator[Judged]:
+    at = f"at {submissions:,} rows"
+    with loaded(facts, submissions, Spread.SKEWED, Part.KEPT) as (_, world):
+        supply = writes.Supply(world)
+        for kind in writes.kinds():
+            spent = writes.measured(kind.changes(supply), kind.batch)
+            most = kind.most_writes(submissions)
+            limit = f"≤ {most:g}" + (f" / {kind.reads:g}" if kind.reads else "")
+            yield Judged(
+                f"{kind.name}, {at}: write / read units",
+                f"{spent.writes:.1f} / {spent.reads:.1f}",
+                limit,
+                spent.writes <= most and spent.reads <= (kind.reads or spent.reads),
+            )
+            if kind.a_second:
+                yield Judged(
+                    f"{kind.name}, {at}: a second by the partition key of the list of all",
+                    f"{spent.a_second:.0f}",
+                    f"≥ {kind.a_second:g}",
+                    spent.a_second >= kind.a_second,
+                )
+        raced = writes.race(supply)
+        yield Judged(
+            f"{writes.SHARDS} shards at once, {writes.OF_A_SHARD} hand-ins each, {at}",
+            f"{raced.seconds:.1f} s, {raced.unavailable} times Unavailable, {raced.wasted:.0%} of the units "
+            f"wasted, {raced.wasted_a_change:.1f} a change",
+            f"≤ {_RACE_SECONDS} s, never, ≤ {_RACE_WASTED:.0%}",
+            raced.seconds <= _RACE_SECONDS and not raced.unavailable and raced.wasted <= _RACE_WASTED,
+        )
+
+
+def of_reads(facts: Template, submissions: int) -> Iterator[Judged]:
+    at = f"at {submissions:,} rows"
+    with loaded(facts, submissions, Spread.SKEWED, Part.WHOLE) as (_, world):
+        for limit, most in ((25, 30), (100, 105)):
+            costs = reads.pages_of_a_shared_item(world, limit)
+            name = f"a page of {limit} of one course, of an item mostly in others, {at}"
+            yield _of_requests(name, costs, most, 4)
+        yield from (_of_search(found, at) for found in reads.searches(world))
+        checked = reads.check(world, facts)
+        a_row = checked.cost.reads / submissions
+        yield Judged(
+            f"a full check with nothing drifted, {at}",
+            f"{a_row:.2f} read units a submission, {checked.cost.requests:,} requests, "
+            f"${checked.dollars_a_month:.2f} a month",
+            "≤ 1.2, ≤ $1 a month as scheduled",
+            a_row <= 1.2 and checked.dollars_a_month <= 1 and not checked.drifted,
+        )
+    with loaded(facts, 1000, Spread.EVEN, profile=LONG_PROFILE) as (_, world):
+        yield _of_requests("the first page of all statuses, long profiles", reads.first_pages(world), 8, 1)
+
+
+def of_reach() -> Iterator[Judged]:
+    for name, order in reach.ORDERS.items():
+        rows = reach.most_rows(order)
+        least = "≥ " if rows == reach.MOST else ""
+        yield Judged(
+            f"four trips to any page, rows that came {name}, up to",
+            f"{least}{rows:,} rows",
+            f"≥ {reach.WANTED:,}",
+            rows >= reach.WANTED,
+        )
+
+
+def rows(lines: Iterable[Judged]) -> Iterator[list[str]]:
+    """Of a table; what is not reached is bold."""
+    for line, measured, to_reach, kept in lines:
+        yield [line, measured if kept else f"**{measured}**", to_reach]
+
+
+def _of_requests(name: str, costs: list[Cost], most: float, trips: int) -> Judged:
+    """The most that any of them took."""
+    units, made = max(cost.reads for cost in costs), max(cost.trips for cost in costs)
+    kept = units <= most and made <= trips
+    return Judged(f"{name}: trips / read units", f"{made} / {units:g}", f"≤ {trips} / {most:g}", kept)
+
+
+def _of_search(found: Searched, at: str) -> Judged:
+    cost = found.cost
+    kept = cost.trips <= reads.SEARCH_TRIPS and cost.reads <= found.most
+    refused = ", refused" if found.refused else ""
+    return Judged(
+        f"search for {found.name} (“{found.text}”), {at}: trips / read units",
+        f"{cost.trips} / {cost.reads:g}{refused}",
+        f"≤ {reads.SEARCH_TRIPS} / {found.most:.1f} ({found.people} people, {found.items} items, "
+        f"{found.rows:,} rows)",
+        kept,
+    )

@@ -1,0 +1,356 @@
+"""What a change costs all the way: the request or the record, and what follows it in the stream.
+
+Everything goes in by the functions' own ways: the endpoint, the queue's batch, the stream's batch. Rows
+are changed in a random order, which is the same one every time.
+"""
+
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
+from importlib import import_module
+from itertools import count, cycle, islice
+from multiprocessing.synchronize import Barrier
+from random import Random
+from typing import Any, NamedTuple
+from unittest.mock import patch
+from uuid import UUID
+
+from benchmarks.load import END, SEED, World
+from benchmarks.meter import READS, Cost, metered
+from benchmarks.requests import callers, endpoint
+from teaching import clock, dynamo
+from teaching.grading.rules import Grade, Scope, Status
+from teaching.log import logger
+from teaching.settings import settings
+
+BATCH = 100
+"""Changes that a stream's function is given at once, and records that the queue's is, at most."""
+PARTITION = 1000
+"""Write units a second that one partition key allows."""
+SHARDS = 4
+OF_A_SHARD = 400
+_TRIES = 20
+_HOURS = 60
+"""Between beginning and handing in, at most: as in the demo."""
+
+
+class Spent(NamedTuple):
+    """Of one change, on average; trips are the most that one took."""
+
+    writes: float
+    reads: float
+    wasted: float
+    of_all: float
+    """Write units on the partition key of the list of all."""
+    trips_asked: int
+    """Of the request, or of a batch of records."""
+    trips_following: int
+    """Of the stream's function, with one batch."""
+
+    @property
+    def a_second(self) -> float:
+        """Changes that the partition key of the list of all allows."""
+        return PARTITION / self.of_all if self.of_all else float("inf")
+
+
+class Sent(NamedTuple):
+    """One call of a function, and the submissions that it changes."""
+
+    submissions: list[str]
+    send: Callable[[], None]
+
+
+class Supply:
+    """Changes yet to be made to what was loaded; no row is taken twice."""
+
+    def __init__(self, world: World) -> None:
+        rng = Random(SEED)
+        rows = rng.sample(world.kept, len(world.kept))
+        self._submitted = (row for row in rows if row["status"] == Status.SUBMITTED)
+        self._any = cycle(rows)
+        self._new_ids = (str(UUID(int=rng.getrandbits(128), version=4)) for _ in count())
+        self._grader, _ = callers(world)
+        self._moments = (END + timedelta(milliseconds=100 * number) for number in count())
+        self._rng = rng
+
+    def grades(self, number: int) -> list[Sent]:
+        """Of rows of any age, each by a request of its own."""
+        rows = list(islice(self._submitted, number))
+        assert len(rows) == number, f"only {len(rows)} of {number} rows are left to grade"
+        return [Sent([row["id"]], self._grade(row["id"])) for row in rows]
+
+    def arrivals(self, number: int) -> list[Sent]:
+        """Begun now, by those and for what others are."""
+        return [_arrive([record]) for record in self._begin(number)]
+
+    def hand_ins(self, number: int, together: int = 1) -> list[Sent]:
+        """Of what was begun in the last days, and is followed already; `together`: so many records in a
+        batch of the queue.
+        """
+        begun = self._begin(number, hours=_HOURS)
+        for some in dynamo.chunked(begun, BATCH):
+            arrived = _arrive(some)
+            arrived.send()
+            assert not follow(arrived.submissions), "the stream's function gave up"
+        for record, now in zip(begun, self._moments, strict=False):
+            moment = clock.utc_text(now)
+            record |= {"status": Status.SUBMITTED, "submitted_at": moment, "updated_at": moment}
+        return [_arrive(some) for some in dynamo.chunked(begun, together)]
+
+    def _begin(self, number: int, hours: float = 0) -> list[dict[str, Any]]:
+        """New records, begun at any time within so many hours."""
+        begun = []
+        for _ in range(number):
+            row, now = next(self._any), next(self._moments)
+            moment = clock.utc_text(now - timedelta(hours=self._rng.uniform(0, hours)))
+            record = {name: row[name] for name in ("user_id", "item_id", "course_id")}
+            record |= dict.fromkeys(("score", "feedback", "submitted_at", "graded_at", "graded_by"))
+            record |= {"id": next(self._new_ids), "status": Status.IN_PROGRESS}
+            record |= {"response_snapshot": json.loads(row["response_snapshot"])}
+            begun.append(record | {"created_at": moment, "updated_at": moment})
+        return begun
+
+    def _grade(self, submission: str) -> Callable[[], None]:
+        grade = Grade(score=Decimal(90), feedback="Bagus sekali, siap diterapkan.")
+        return lambda: endpoint("grade_submission")(self._grader, submission, grade)
+
+
+def _arrive(data: Sequence[dict[str, Any]]) -> Sent:
+    messages = [
+        {
+            "messageId": record["id"],
+            "body": json.dumps({"detail-type": "submission.saved", "detail": record}),
+        }
+        for record in data
+    ]
+
+    def send() -> None:
+        answer = _handler("ingest_records")({"Records": messages}, None)
+        assert answer == {"batchItemFailures": []}, answer
+
+    return Sent([record["id"] for record in data], send)
+
+
+def follow(submissions: Sequence[str]) -> list[str]:
+    """The stream's function with one batch; answers what is left of it after a failure."""
+    table = settings().submissions_table
+    records = [
+        {
+            "eventSourceARN": f"arn:aws:dynamodb:local:123456789012:table/{table}/stream/1",
+            "eventName": "MODIFY",
+            "dynamodb": {"Keys": {"id": {"S": submission}}, "SequenceNumber": str(number)},
+        }
+        for number, submission in enumerate(submissions)
+    ]
+    failures = _handler("apply_changes")({"Records": records}, None)["batchItemFailures"]
+    return list(submissions[int(failures[0]["itemIdentifier"]) :]) if failures else []
+
+
+def _handler(function: str) -> Callable[[Any, Any], Any]:
+    handler: Callable[[Any, Any], Any] = import_module(f"functions.{function}.app").handler
+    return handler
+
+
+def measured(changes: Iterable[Sent], batch: int = 1) -> Spent:
+    """The whole chain of some changes; the stream's function has them in batches."""
+    asked: list[Cost] = []
+    following: list[Cost] = []
+    number = 0
+    waiting: list[str] = []
+
+    def follow_now() -> None:
+        with metered() as cost:
+            assert not follow(waiting), "the stream's function gave up"
+        following.append(cost)
+        waiting.clear()
+
+    for submissions, send in changes:
+        with metered() as cost:
+            send()
+        asked.append(cost)
+        number += len(submissions)
+        waiting += submissions
+        if len(waiting) >= batch:
+            follow_now()
+    if waiting:
+        follow_now()
+    costs = [*asked, *following]
+    return Spent(
+        sum(cost.writes for cost in costs) / number,
+        sum(cost.reads for cost in costs) / number,
+        sum(cost.wasted for cost in costs) / number,
+        sum(cost.writes_of_key[Scope().list] for cost in costs) / number,
+        max(cost.trips for cost in asked),
+        max(cost.trips for cost in following),
+    )
+
+
+class Kind(NamedTuple):
+    """A kind of change, and the most that one may cost."""
+
+    name: str
+    changes: Callable[[Supply], Iterable[Sent]]
+    batch: int
+    writes: float
+    reads: float | None = None
+    a_second: float | None = None
+    """So many of them the partition key of the list of all has to allow."""
+    writes_of_a_million: float | None = None
+    """The most when there are more than 100,000 rows; None: the same."""
+
+    def most_writes(self, submissions: int) -> float:
+        return self.writes_of_a_million or self.writes if submissions > 100_000 else self.writes
+
+
+def kinds(*, alone: int = 20, together: int = 2 * BATCH) -> list[Kind]:
+    """`alone`, `together`: so many changes are measured of each kind."""
+    return [
+        Kind("a grade alone", lambda supply: supply.grades(alone), 1, 50, 20, writes_of_a_million=58),
+        Kind("a hand-in alone", lambda supply: supply.hand_ins(alone), 1, 40),
+        Kind("an arrival alone", lambda supply: supply.arrivals(alone), 1, 32),
+        Kind(
+            f"grades of random rows in batches of {BATCH}, each",
+            lambda supply: supply.grades(together),
+            BATCH,
+            48,
+            a_second=150,
+        ),
+        Kind(
+            f"hand-ins at a deadline in batches of {BATCH}, each",
+            lambda supply: supply.hand_ins(together, BATCH),
+            BATCH,
+            34,
+            a_second=500,
+        ),
+    ]
+
+
+def interleaved(ours: Sequence[str], theirs: Sequence[str], times: int) -> Cost:
+    """Two shards in step, in one thread: whenever one is about to write, the other does a part of its own
+    batch first; so many times.
+    """
+    size = -(-len(theirs) // times)
+    parts = dynamo.chunked(theirs, size)
+    inside = False
+
+    with metered() as cost:
+        call = dynamo.call
+
+        def step(operation: str, **arguments: Any) -> Any:
+            nonlocal inside
+            if operation not in READS and not inside:
+                inside = True
+                for part in islice(parts, 1):
+                    assert not follow(part), "the other shard gave up"
+                inside = False
+            return call(operation, **arguments)
+
+        with patch.object(dynamo, "call", step):
+            assert not follow(ours), "the shard gave up"
+        for part in parts:
+            assert not follow(part), "the other shard gave up"
+    return cost
+
+
+class Shard(NamedTuple):
+    seconds: float
+    unavailable: int
+    """Times that the stream's function gave up."""
+    writes: float
+    wasted: float
+
+
+class Raced(NamedTuple):
+    """Several shards at once."""
+
+    changes: int
+    seconds: float
+    unavailable: int
+    wasted: float
+    """Part of the write units."""
+    wasted_a_change: float
+
+
+def race(supply: Supply, of_a_shard: int = OF_A_SHARD) -> Raced:
+    """Hand-ins followed by a process for each shard, first against the clock, then metered."""
+    timed = _race(supply, of_a_shard, meter=False)
+    shards = _race(supply, of_a_shard, meter=True)
+    writes, wasted = sum(shard.writes for shard in shards), sum(shard.wasted for shard in shards)
+    return Raced(
+        SHARDS * of_a_shard,
+        max(shard.seconds for shard in timed),
+        sum(shard.unavailable for shard in [*timed, *shards]),
+        wasted / writes,
+        wasted / (SHARDS * of_a_shard),
+    )
+
+
+def _race(supply: Supply, of_a_shard: int, *, meter: bool) -> list[Shard]:
+    changed: list[str] = []
+    for submissions, send in supply.hand_ins(SHARDS * of_a_shard, BATCH):
+        send()
+        changed += submissions
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        SHARDS, context, initializer=_ready_shard, initargs=(context.Barrier(SHARDS),)
+    ) as pool:
+        of_shards = [changed[number::SHARDS] for number in range(SHARDS)]
+        return list(pool.map(_follow_shard, of_shards, [meter] * SHARDS))
+
+
+_barrier: Barrier | None = None
+
+
+def _ready_shard(barrier: Barrier) -> None:
+    """Once in each process: what a warm function has done."""
+    global _barrier
+    _barrier = barrier
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _handler("apply_changes")
+    dynamo.client().describe_table(TableName=settings().tallies_table)
+
+
+def _end_with_parent() -> None:
+    """A shard whose benchmark was killed would wait for its next batch for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)
+
+
+def _follow_shard(submissions: list[str], meter: bool) -> Shard:
+    """Its batches one after the other, a failed one until it succeeds."""
+    assert _barrier
+    _barrier.wait(60)
+    began = time.monotonic()
+    cost, unavailable = Cost(), 0
+    if meter:
+        with metered() as cost:
+            unavailable = _follow_all(submissions)
+    else:
+        unavailable = _follow_all(submissions)
+    return Shard(time.monotonic() - began, unavailable, cost.writes, cost.wasted)
+
+
+def _follow_all(submissions: list[str]) -> int:
+    """How often the function complained in its log, which is kept quiet meanwhile."""
+    complaints: list[str] = []
+
+    def complain(message: str, **_: object) -> None:
+        complaints.append(message)
+
+    with patch.multiple(logger(), warning=complain, exception=complain):
+        for batch in dynamo.chunked(submissions, BATCH):
+            left = batch
+            for _ in range(_TRIES):
+                left = follow(left)
+                if not left:
+                    break
+            assert not left, "a shard never got through"
+    return len(complaints)
