@@ -59,7 +59,7 @@ def measure(facts: Template) -> Outcome:
         with ThreadPoolExecutor(GRADERS) as graders:
             list(graders.map(grade, range(GRADES), scores))
         ended = time.monotonic()
-        entries = [rules.counted(row)[Scope().list] for row in _rows()]
+        entries = [rules.counted(row).entries[Scope().list] for row in _rows()]
         expected = rules.statistics(total(Leaf(tuple(entries))))
         while endpoint("get_statistics")(callers[0]) != expected:
             if time.monotonic() - ended > _MOST_SECONDS:

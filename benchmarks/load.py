@@ -23,7 +23,6 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 from uuid import UUID
 
-from benchmarks.stand_in import build, ledger_row
 from local import aws, demo, store
 from local.load import progress_bar
 from local.template import Template
@@ -39,11 +38,13 @@ from teaching.grading.rules import Scope, Status
 from teaching.intake.records import ItemRecord, SessionRecord, SubmissionRecord, UserRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
-from teaching.tally.nodes import Counted
+from teaching.tally.nodes import Counted, ledger_row, rows_of
 from teaching.tally.tree import Entry
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
 SEED = 2026
+FILL = 0.69
+"""Of the size of a node: as they are when rows come in any order."""
 SUBMISSIONS_PER_SESSION = 20
 KEPT = 20_000
 """So many rows, evenly over time, are kept at hand for what is measured, at most."""
@@ -159,7 +160,7 @@ def fill(world: World, *, months: int = 24, profile: Data | None = None) -> Worl
         for list_name in progress.track(_stored_lists(world), description="Count trees"):
             entries = world.lists[list_name]
             entries.sort(key=lambda entry: entry.key)
-            for row in build(list_name, entries):
+            for row in rows_of(list_name, entries, fill=FILL):
                 writer.put(settings().tallies_table, row)
     _check(world)
     return world
@@ -216,7 +217,9 @@ def _add_submissions(world: World, submissions: Iterable[Data], writer: "_Writer
         kept = number % step == 0
         if world.part is Part.KEPT and not kept:
             # Of such a row its entries only: as what it counts its record tells.
-            counted = grading_rules.counted({**data, "asesor_id": user["asesor_id"], "order_key": "some"})
+            counted = grading_rules.counted(
+                {**data, "asesor_id": user["asesor_id"], "order_key": "some", "version": 1}
+            )
         else:
             row = _submission_row(world, data)
             counted = grading_rules.counted(row)
@@ -242,7 +245,7 @@ def _submission_row(world: World, data: Data) -> Item:
 
 
 def _add_to_lists(world: World, counted: Counted, without_filters_of: str | None = None) -> None:
-    for list_name, entry in counted.items():
+    for list_name, entry in counted.entries.items():
         if not without_filters_of or f"{without_filters_of}#" not in list_name:
             world.lists[list_name].append(entry)
 
@@ -250,7 +253,9 @@ def _add_to_lists(world: World, counted: Counted, without_filters_of: str | None
 def _stored_lists(world: World) -> Sequence[str]:
     if world.part is not Part.KEPT:
         return list(world.lists)
-    return list(dict.fromkeys(list_name for row in world.kept for list_name in grading_rules.counted(row)))
+    return list(
+        dict.fromkeys(list_name for row in world.kept for list_name in grading_rules.counted(row).entries)
+    )
 
 
 def _check(world: World) -> None:

@@ -6,14 +6,14 @@ insert, until it has a fourth level; nothing here asks DynamoDB.
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from itertools import chain, count, islice
+from itertools import chain, count, islice, pairwise
 from random import Random
 from uuid import UUID
 
 from benchmarks.load import END, SEED
 from teaching import clock
 from teaching.tally import tree
-from teaching.tally.tree import ROOT, Branch, Entry, Node
+from teaching.tally.tree import EMPTY, LOWEST, ROOT, Branch, Change, Entry, Leaf, Node
 
 LEVELS = 3
 WANTED = 1_100_000
@@ -59,20 +59,37 @@ ORDERS: dict[str, Callable[[Random], Places]] = {
 def most_rows(order: Callable[[Random], Places], most: int = MOST) -> int:
     """The rows up to which the tree has no level more than `LEVELS`; no more than `most` are tried."""
     rng = Random(SEED)
-    nodes: dict[str, Node | None] = {}
+    nodes: dict[str, Node] = {ROOT: EMPTY}
     names = (f"{number:012x}" for number in count())
     for number, place in enumerate(islice(order(rng), most)):
         identity = str(UUID(int=rng.getrandbits(128), version=4))
         entry = Entry(clock.utc_text(END + timedelta(milliseconds=place)), identity, "submitted")
-        tree.insert(nodes, entry, names.__next__)
-        if number % 1000 == 0 and _levels(nodes) > LEVELS:
+        if _grow(nodes, entry, names.__next__) > LEVELS:
             return number
     return most
 
 
-def _levels(nodes: dict[str, Node | None]) -> int:
-    """All leaves lie equally deep."""
-    levels, node = 1, nodes[ROOT]
-    while isinstance(node, Branch):
-        levels, node = levels + 1, nodes[node.children[0].node]
-    return levels
+def _grow(nodes: dict[str, Node], entry: Entry, new_name: Callable[[], str]) -> int:
+    """Inserts an entry and cuts what it makes too large, as `tally.writer` does; the levels there are."""
+    way = [ROOT]
+    while isinstance(node := nodes[way[-1]], Branch):
+        way.append(tree.child_at(node, entry.key).node)
+    leaf = nodes[way[-1]]
+    assert isinstance(leaf, Leaf)
+    nodes[way[-1]] = tree.change_leaf(leaf, [Change(entry.key, entry, 1)])
+    for parent, name in reversed(list(pairwise(way))):
+        node, branch = nodes[name], nodes[parent]
+        if tree.size(node) <= tree.most(node, name):
+            break
+        assert isinstance(branch, Branch)
+        at_end = branch.children[-1].node == name
+        pieces = tree.cut_at_end(node) if at_end else tree.cut(node)
+        low = next(child.low for child in branch.children if child.node == name)
+        children = tree.name_pieces(low, pieces, nodes, new_name)
+        nodes[parent] = tree.replace_children(branch, [name], children)
+        del nodes[name]
+    root = nodes[ROOT]
+    if tree.size(root) <= tree.most(root, ROOT):
+        return len(way)
+    nodes[ROOT] = Branch(tuple(tree.name_pieces(LOWEST, tree.cut(root), nodes, new_name)))
+    return len(way) + 1

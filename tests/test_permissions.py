@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -129,10 +130,10 @@ def ingest_records(call: Caller) -> None:
 
 
 def apply_changes(call: Callable[..., Any]) -> None:
-    """Where a submission has a leaf of its own, moving it takes the leaf away: that is a deletion."""
+    """Leaves of a single row are cut by the next one: that is a deletion."""
     newest = support.new_id()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tree, "ROOT_MOST", 2)
+        patch.setattr(tree, "LEAF_MOST", 1)
         for identity, handed_in, updated in ((support.new_id(), 19, 19), (newest, 20, 20), (newest, 17, 21)):
             support.take_in("submission", submission(identity, handed_in, updated))
             call("apply_changes", Records=[change("SubmissionsTable", identity)])

@@ -59,7 +59,7 @@ def test_a_batch_is_no_larger_than_a_function_takes(stand_in: StandIn) -> None:
     def ingest(_: str, event: Mapping[str, Any]) -> None:
         sizes.append(len(json.dumps(event, ensure_ascii=False).encode()))
 
-    source = QueueSource("IngestRecords", "Records", batch_size=100, max_receives=4)
+    source = QueueSource("IngestRecords", "Records", batch_size=100, visibility_timeout=0, max_receives=4)
     lines = [line('"' * 120_000) for _ in range(40)]
     assert Intake(source, ingest, stand_in).accept(lines)["accepted"] == 40
     assert len(sizes) == 4

@@ -22,7 +22,9 @@ class NameTwice(ValueError):
 
 def loads(text: str) -> Any:
     """Fractions as Decimal. Raises `ValueError`, also for NaN and Infinity; `NameTwice`; `RecursionError`."""
-    return json.loads(text, parse_float=_fraction, parse_int=_whole, parse_constant=_refuse, object_pairs_hook=_object)
+    return json.loads(
+        text, parse_float=_fraction, parse_int=_whole, parse_constant=_refuse, object_pairs_hook=_object
+    )
 
 
 def dumps(value: Any) -> str:

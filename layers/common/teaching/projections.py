@@ -16,6 +16,8 @@ from teaching.log import logger
 from teaching.settings import settings
 from teaching.streams import Change, names
 from teaching.tally.apply import apply
+from teaching.tally.check import Source, check_list
+from teaching.tally.tree import HIGHEST
 
 AT_ONCE = 32
 TRIES = 3
@@ -37,8 +39,21 @@ def count(changes: Sequence[Change]) -> list[Change]:
         (tables.sessions_table, coaching.KIND, coaching.counted),
     ):
         applied = apply([f"{kind}#{change.id}" for change in changes if change.table == table], counted)
+        for list_name in applied.damaged:
+            mend(list_name)
         failed += [Change(table, identity.removeprefix(f"{kind}#")) for identity in sorted(applied.failed)]
     return failed
+
+
+def mend(list_name: str) -> bool:
+    """Checks a list in which a node was found to be lost or wrong, and mends it; whether all went well."""
+    checked = check_list(source_of(list_name), list_name, HIGHEST, lambda: True)
+    return not checked.applied.failed
+
+
+def source_of(list_name: str) -> Source:
+    """The rows that a list is of, by its name."""
+    return coaching.SOURCE if list_name.split("#")[0] == "sessions" else grading.SOURCE
 
 
 def refresh(changes: Sequence[Change]) -> list[Change]:

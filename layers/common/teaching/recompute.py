@@ -23,8 +23,9 @@ from teaching.directory import store as directory
 from teaching.dynamo import Item
 from teaching.grading import store as grading
 from teaching.log import logger
+from teaching.projections import source_of
 from teaching.settings import settings
-from teaching.tally.check import Source, check_list
+from teaching.tally.check import check_list
 from teaching.tally.nodes import LEDGER, ledger_counted
 from teaching.tally.tree import HIGHEST, ROOT, Key
 
@@ -214,11 +215,6 @@ class _Run:
 
         for some in dynamo.chunked(things, AT_ONCE):
             dynamo.at_once(*[partial(isolated, thing) for thing in some])
-
-
-def source_of(list_name: str) -> Source:
-    """The rows that a list is of, by its name."""
-    return coaching.SOURCE if list_name.split("#")[0] == "sessions" else grading.SOURCE
 
 
 def _following(place: _Place, start: dynamo.Key | None) -> _Place | None:

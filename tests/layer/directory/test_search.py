@@ -13,7 +13,6 @@ from teaching.coaching import store as coaching
 from teaching.directory import search
 from teaching.directory.search import ITEM, SESSION, USER, Document, normalised, words_of
 from teaching.errors import InvalidQuery, Unavailable
-from teaching.limits import MATCHES_MOST
 from teaching.grading import store as grading
 from teaching.grading.rules import SubmissionQuery
 from teaching.http.auth import Caller
@@ -396,8 +395,8 @@ def test_a_change_costs_two_writes_and_one_for_each_row() -> None:
     index(SITI)
     with metered() as cost:
         index(SITI)
-    assert cost.write_units == 0
+    assert cost.writes == 0
     with metered() as cost:
         index(GATOT)
     changed = len(search.rows_of(SITI).keys() | search.rows_of(GATOT).keys())
-    assert cost.write_units == changed + 2
+    assert cost.writes == changed + 2
