@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from teaching.clock import utc_text
+from teaching.clock import hours_after, utc_text
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,7 @@ from teaching.clock import utc_text
 )
 def test_a_time_is_written_in_utc_cut_to_milliseconds(moment: datetime, text: str) -> None:
     assert utc_text(moment) == text
+
+
+def test_hours_may_end_in_another_year() -> None:
+    assert hours_after("2026-12-31T10:00:00.001Z", 24) == "2027-01-01T10:00:00.001Z"
