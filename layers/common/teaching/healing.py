@@ -2,7 +2,8 @@
 
 A message is one of
 
-- `{"table": …, "id": …}`: a change that was set aside (`streams.set_aside`);
+- `{"table": …, "id": …}`: a change that was set aside (`streams.set_aside`); of the tallies' table, a list
+  in which a node is lost or wrong;
 - what Lambda says of a batch of a stream that it gave up as a whole (`DDBStreamBatchInfo`).
 
 One that is not healed stays in the queue and comes again after its visibility timeout.
@@ -73,4 +74,6 @@ def _heal_batch(batch: Mapping[str, Any], context: Context) -> None:
 
 
 def _apply(changes: Sequence[Change]) -> list[Change]:
-    return list(dict.fromkeys(projections.count(changes) + projections.refresh(changes)))
+    """Lists are mended first, for their rows can't be counted before."""
+    failed = projections.mend(changes) + projections.count(changes) + projections.refresh(changes)
+    return list(dict.fromkeys(failed))

@@ -31,7 +31,10 @@ class Step(NamedTuple):
 
 
 def count(changes: Sequence[Change]) -> list[Change]:
-    """Brings the lists of changed submissions and sessions up to date; answers the changes that failed."""
+    """Brings the lists of changed submissions and sessions up to date.
+
+    Answers the changes that failed, and as changes of the tallies the lists that want mending.
+    """
     tables = settings()
     failed: list[Change] = []
     for table, kind, counted in (
@@ -39,16 +42,25 @@ def count(changes: Sequence[Change]) -> list[Change]:
         (tables.sessions_table, coaching.KIND, coaching.counted),
     ):
         applied = apply([f"{kind}#{change.id}" for change in changes if change.table == table], counted)
-        for list_name in applied.damaged:
-            mend(list_name)
+        failed += [Change(tables.tallies_table, list_name) for list_name in sorted(applied.damaged)]
         failed += [Change(table, identity.removeprefix(f"{kind}#")) for identity in sorted(applied.failed)]
     return failed
 
 
-def mend(list_name: str) -> bool:
-    """Checks a list in which a node was found to be lost or wrong, and mends it; whether all went well."""
-    checked = check_list(source_of(list_name), list_name, HIGHEST, lambda: True)
-    return not checked.applied.failed
+def mend(changes: Sequence[Change]) -> list[Change]:
+    """Checks and mends the lists (`Change(tallies_table, <list>)`) in which a node is lost or wrong.
+
+    Answers the rows that could not be counted.
+    """
+    lists = [change.id for change in changes if change.table == settings().tallies_table]
+    failed: list[Change] = []
+    for list_name in lists:
+        source = source_of(list_name)
+        checked = check_list(source, list_name, HIGHEST, lambda: True)
+        table = settings().sessions_table if source is coaching.SOURCE else settings().submissions_table
+        ids = [identity.removeprefix(f"{source.kind}#") for identity in sorted(checked.applied.failed)]
+        failed += [Change(table, identity) for identity in ids]
+    return failed
 
 
 def source_of(list_name: str) -> Source:

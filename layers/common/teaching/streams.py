@@ -25,7 +25,7 @@ PAGES_MOST = 100
 class Change(NamedTuple):
     table: str
     id: str
-    """The row's key; that of a presence is `<session>#<participant>`."""
+    """The row's key; that of a presence is `<session>#<participant>`, of the tallies the name of a list."""
 
 
 class Context(Protocol):
