@@ -25,7 +25,7 @@ Holding = Callable[[Words], set[str] | None]
 """The participants who hold all the words; None where they are too many to be known."""
 
 UNITS_OF_LIST = 0.5
-UNITS_OF_ROW = 0.1
+UNITS_OF_ROW = 0.07
 UNITS_OF_ITEM = 1.5
 """A query for each status."""
 FEW = 20

@@ -39,6 +39,8 @@ from teaching.tally.tree import Entry, Key
 KIND = "submission"
 RANGE_MOST = 6
 """As many rows in a range of an index cost about as much as a row read alone, half a unit."""
+Found = tuple[Entry, Item | None]
+"""A submission that a search finds, with its row if that was read on the way."""
 FIRST_ROWS = 10_000
 """So deep a search reads its lists before it knows what else it finds, at less than a unit for 100 rows."""
 
@@ -231,23 +233,24 @@ def _search(scope: Scope, query: SubmissionQuery, text: str) -> Page[SubmissionR
         groups[frozenset(words)] = []  # Who holds every word is found with whatever item.
     others = partial(_others, _Search(scope, query.status, words, titles, holders, set(whole)), groups)
     window, of_others = _merged([scope._replace(item=item).list for item in whole], query, scope, others)
+    in_hand = [row for entry in window.rows if (row := of_others.get(entry.id))]
+    listed = [entry for entry in window.rows if entry.id not in of_others]
+    by_id = [entry for entry in window.rows if entry.id in of_others and not of_others[entry.id]]
     if len(whole) == 1:
-        listed = [entry for entry in window.rows if entry.id not in of_others]
-        alone = [entry for entry in window.rows if entry.id in of_others]
-        parts = dynamo.both(
-            lambda: _rows_of(scope._replace(item=whole[0]), window._replace(rows=listed)),
-            lambda: _rows_by_id(alone, scope, query.status),
+        item = scope._replace(item=whole[0])
+        of_item, alone = dynamo.both(
+            lambda: _rows_of(item, window._replace(rows=listed)), lambda: _rows_by_id(by_id, scope, query.status)
         )
     else:
-        parts = [], _rows_by_id(window.rows, scope, query.status)
-    rows = sorted([row for part in parts for row in part], key=_order, reverse=True)
+        of_item, alone = [], _rows_by_id([*listed, *by_id], scope, query.status)
+    rows = sorted([*in_hand, *of_item, *alone], key=_order, reverse=True)
     return Page([rules.row(row) for row in rows], window.total, query)
 
 
 def _merged(
-    trees: Sequence[str], query: SubmissionQuery, scope: Scope, others: Callable[[], list[Entry]]
-) -> tuple[Window, set[str]]:
-    """The page of the trees and the others merged, and the ids of all others.
+    trees: Sequence[str], query: SubmissionQuery, scope: Scope, others: Callable[[], list[Found]]
+) -> tuple[Window, dict[str, Item | None]]:
+    """The page of the trees and the others merged, and the others by their ids, with the rows in hand.
 
     The first rows of the trees are enough for a page among the first, however many others come between,
     so they are read at the same time as the others.
@@ -255,12 +258,14 @@ def _merged(
     wanted, end = scope.wants(query.status), query.offset + query.per_page
     if end > FIRST_ROWS:
         found = others()
-        window = tally.rows_at(trees, wanted, query.offset, query.per_page, found)
+        extra = [entry for entry, _ in found]
+        window = tally.rows_at(trees, wanted, query.offset, query.per_page, extra)
     else:
         first, found = dynamo.both(partial(tally.rows_at, trees, wanted, 0, end), others)
-        rows = sorted([*first.rows, *found], key=lambda entry: entry.key, reverse=True)
+        rows = [*first.rows, *(entry for entry, _ in found)]
+        rows.sort(key=lambda entry: entry.key, reverse=True)
         window = Window(rows[query.offset : end], first.total + len(found), first.passed)
-    return window, {entry.id for entry in found}
+    return window, {entry.id: row for entry, row in found}
 
 
 class _Search(NamedTuple):
@@ -276,7 +281,7 @@ class _Search(NamedTuple):
     """Items whose submissions are found in another way than with their participants."""
 
 
-def _others(given: _Search, groups: finding.Groups) -> list[Entry]:
+def _others(given: _Search, groups: finding.Groups) -> list[Found]:
     """The submissions that are found for items of the groups.
 
     One round trip; another before it where some way may be long, and a third where every word is common.
@@ -295,7 +300,7 @@ def _others(given: _Search, groups: finding.Groups) -> list[Entry]:
     reads = [partial(_ask, given, some) for some in dynamo.chunked(plan.asked, dynamo.BATCH_GET_LIMIT)]
     for item in plan.looked_through:
         reads += [partial(_look_through, given, item, status) for status in statuses]
-    return [entry for found in dynamo.at_once(*reads) for entry in found]
+    return [each for found in dynamo.at_once(*reads) for each in found]
 
 
 def _sizes(given: _Search, groups: finding.Groups) -> dict[finding.Words, int]:
@@ -313,13 +318,13 @@ def _sizes(given: _Search, groups: finding.Groups) -> dict[finding.Words, int]:
     return sizes
 
 
-def _ask(given: _Search, participants: Sequence[str]) -> list[Entry]:
+def _ask(given: _Search, participants: Sequence[str]) -> list[Found]:
     """What is found in the participants' own lists."""
     scope, status, words, titles, holders, elsewhere = given
     wanted = scope.wants(status)
     lists = {participant: Scope(participant=participant).list for participant in participants}
     entries = tally.entries(list(lists.values()))
-    found = []
+    found: list[Found] = []
     for participant, list_name in lists.items():
         lacks = search.lacking(holders.rows[participant]["text"], words)
         for entry in entries[list_name]:
@@ -331,20 +336,20 @@ def _ask(given: _Search, participants: Sequence[str]) -> list[Entry]:
             )
             here = in_scope and wanted(entry.label) and item not in elsewhere
             if here and not search.lacking(titles.get(item, ""), lacks):
-                found.append(entry)
+                found.append((entry, None))
     return found
 
 
-def _look_through(given: _Search, item: str, status: Status) -> list[Entry]:
+def _look_through(given: _Search, item: str, status: Status) -> list[Found]:
     """What is found among the item's submissions of one status."""
     scope, title = given.scope._replace(item=item), given.titles[item]
-    found = []
+    found: list[Found] = []
     for row in _each(scope, status, "", "~"):
         person = people.read_copy(row["user"])
         text = search.normalised(f"{person['name']} {person['email']}")
         if scope.course in (None, row["course_id"]) and not search.lacking(f"{text} {title}", given.words):
             time, identity = _order(row)
-            found.append(Entry(time, identity, status))
+            found.append((Entry(time, identity, status), row))
     return found
 
 
