@@ -207,6 +207,10 @@ def _add_sessions(world: World, sessions: Iterable[Data], writer: "_Writer") -> 
         _add_to_lists(world, counted)
         if world.part is Part.WHOLE:
             writer.put(settings().tallies_table, ledger_row(f"{coaching.KIND}#{row['id']}", counted))
+            document = coaching_rules.document(row)
+            assert document
+            for found_by in search.rows_of(document).values():
+                writer.put(settings().search_table, found_by)
 
 
 def _add_submissions(world: World, submissions: Iterable[Data], writer: "_Writer") -> None:

@@ -12,6 +12,7 @@ from local import aws, demo, template, tokens
 from local import store as local_store
 from local.gateway import Gateway
 from local.template import Template
+from teaching import sqs
 
 _KEY = "the key that the tests sign their tokens with"
 
@@ -44,6 +45,7 @@ def store(facts: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             variables |= function.environment
         for name, value in variables.items():
             patch.setenv(name, value)
+        sqs.client.cache_clear()
         yield endpoint
     gateway.shutdown()
     gateway.server_close()

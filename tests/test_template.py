@@ -142,6 +142,7 @@ def test_the_environment_is_what_the_settings_read(function: Function) -> None:
         "ApplyChanges": {"FAILED_CHANGES_QUEUE"},
         "RefreshCopies": {"FAILED_CHANGES_QUEUE"},
         "HealChanges": {"FAILED_CHANGES_QUEUE"},
+        "RecomputeStatistics": {"CHECK_PARTS"},
     }
     assert function.environment.keys() == names | of_tools | own.get(function.name, set())
 

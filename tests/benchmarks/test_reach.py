@@ -1,6 +1,7 @@
 import pytest
 
 from benchmarks import reach
+from teaching.tally.tree import LEAF_MOST
 
 
 @pytest.mark.parametrize("order", reach.ORDERS)
@@ -10,4 +11,4 @@ def test_three_levels_hold_a_few_thousand_rows_in_any_order(order: str) -> None:
 
 def test_the_rows_are_told_at_which_a_level_more_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reach, "LEVELS", 1)
-    assert reach.most_rows(reach.at_random, 3000) == 1000
+    assert reach.most_rows(reach.at_random, 3000) == LEAF_MOST

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from local import template
-from teaching import dynamo, log
+from teaching import dynamo, log, sqs
 from teaching.intake import queue
 from tests import support
 from tests.conftest import MakeToken
@@ -197,7 +197,7 @@ def test_a_record_that_fails_is_told_by_its_message_id_alone(
     def no_queue() -> Any:
         raise quoting("the queue")[fault]
 
-    monkeypatch.setattr(queue, "_queues", no_queue)
+    monkeypatch.setattr(sqs, "client", no_queue)
     for message in records():
         assert queue.take([message])["batchItemFailures"] == [{"itemIdentifier": message["messageId"]}]
         text = said()

@@ -17,10 +17,12 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from teaching import dynamo
+from teaching.coaching import rules as coaching_rules
 from teaching.coaching import store as coaching
 from teaching.directory import search
 from teaching.directory import store as directory
 from teaching.dynamo import Item
+from teaching.grading import rules as grading_rules
 from teaching.grading import store as grading
 from teaching.log import logger
 from teaching.projections import source_of
@@ -79,13 +81,13 @@ class _Run:
     def go_on(self, place: _Place) -> None:
         place = place._replace(part=place.part % self._parts)
         steps = [
-            self._check_search,
-            self._check_roots,
+            self._check_waiting,
             self._check_presences,
             self._check_sessions,
             self._check_submissions,
-            self._check_waiting,
+            self._check_roots,
             self._check_lists,
+            self._check_search,
         ]
         part = place.part
         while place.part == part and self._has_time():
@@ -123,12 +125,12 @@ class _Run:
         self._each(lambda document: index[document[0]](document[1], repair=True), unlike, "search")
 
     def _check_roots(self, place: _Place) -> None:
-        """Lists that some ledger names and that have no root: their rows are counted again."""
+        """Lists that have no root though they are of all rows, or some ledger names them."""
         if place.part:
             return
         table = settings().tallies_table
         rooted: set[str] = set()
-        named: set[str] = set()
+        named = {grading_rules.Scope().list, coaching_rules.list_name(None)}
         for row in dynamo.scan_all(table):
             if row["node"] == ROOT:
                 rooted.add(row["list"])

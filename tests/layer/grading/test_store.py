@@ -89,7 +89,7 @@ def test_where_nothing_is_replaced_nothing_is_kept() -> None:
     take_in("submission", submission(id=identity, score=None, graded_at=None))
     with metered() as cost:
         graded = store.grade(BY_ASESOR, identity, scored(90))
-    assert (cost.requests, cost.writes) == (2, 1)
+    assert (cost.requests, cost.write_requests) == (2, 1)
     assert past_grades(identity) == []
     assert graded == rules.graded_submission(stored_submission(identity))
 
