@@ -89,7 +89,8 @@ def _grow(nodes: dict[str, Node], entry: Entry, new_name: Callable[[], str]) -> 
         nodes[parent] = tree.replace_children(branch, [name], children)
         del nodes[name]
     root = nodes[ROOT]
-    if tree.size(root) <= tree.most(root, ROOT):
+    most = tree.ROOT_OF_LEAVES_MOST if len(way) == 2 else tree.most(root, ROOT)
+    if tree.size(root) <= most:
         return len(way)
-    nodes[ROOT] = Branch(tuple(tree.name_pieces(LOWEST, tree.cut(root), nodes, new_name)))
+    nodes[ROOT] = Branch(tuple(tree.name_pieces(LOWEST, tree.cut(root, least=2), nodes, new_name)))
     return len(way) + 1

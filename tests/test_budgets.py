@@ -33,11 +33,11 @@ class Change(NamedTuple):
 
 
 CHANGES = {
-    "a grade alone": Change(50, 20, 2, 8),
-    "a hand-in alone": Change(40, 24, 5, 8),
-    "an arrival alone": Change(32, 24, 5, 8),
-    "grades of random rows in batches of 100, each": Change(26, 10, 2, 14),
-    "hand-ins at a deadline in batches of 100, each": Change(20, 12, 5, 14),
+    "a grade alone": Change(42, 17, 2, 8),
+    "a hand-in alone": Change(34, 22, 5, 8),
+    "an arrival alone": Change(28, 22, 5, 8),
+    "grades of random rows in batches of 100, each": Change(28, 9, 2, 20),
+    "hand-ins at a deadline in batches of 100, each": Change(19, 12, 5, 20),
 }
 
 

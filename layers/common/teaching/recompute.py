@@ -182,8 +182,10 @@ class _Run:
         waiting = place.waiting
         if waiting is None:
             waiting = [(row["list"], HIGHEST) for row in rows if row["node"] == ROOT]
-        while waiting and self._has_time():
+        while waiting:
             waiting = self._check_waiting_lists(waiting[:AT_ONCE]) + waiting[AT_ONCE:]
+            if not self._has_time():
+                break
         return place._replace(waiting=waiting) if waiting else _following(place, following)
 
     def _check_waiting_lists(self, waiting: Waiting) -> Waiting:

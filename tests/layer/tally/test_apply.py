@@ -95,6 +95,7 @@ def test_what_is_gone_counts_as_nothing_and_may_come_back() -> None:
 def test_lists_grow_over_many_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree, "LEAF_MOST", 4)
     monkeypatch.setattr(tree, "ROOT_MOST", 4)
+    monkeypatch.setattr(tree, "ROOT_OF_LEAVES_MOST", 4)
     monkeypatch.setattr(tree, "BRANCH_MOST", 4)
     state = State()
     for at in range(150):
@@ -144,6 +145,7 @@ def test_whoever_read_an_older_state_cannot_write_it_later() -> None:
 def test_the_only_row_of_a_leaf_may_move(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree, "LEAF_MOST", 1)
     monkeypatch.setattr(tree, "ROOT_MOST", 2)
+    monkeypatch.setattr(tree, "ROOT_OF_LEAVES_MOST", 2)
     state = State()
     for at in range(6):
         state.set(f"{at}", at)
@@ -169,7 +171,7 @@ def test_the_ledger_says_what_is_counted() -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes so small that every few rows cut and merge them."""
-    for most in ("LEAF_MOST", "BRANCH_MOST", "ROOT_MOST"):
+    for most in ("LEAF_MOST", "BRANCH_MOST", "ROOT_MOST", "ROOT_OF_LEAVES_MOST"):
         monkeypatch.setattr(tree, most, 4)
 
 
@@ -244,8 +246,8 @@ def test_trees_are_whole_after_every_batch_of_moves_and_removals(seed: int) -> N
 
 
 @pytest.mark.usefixtures("small")
-def test_a_list_whose_rows_leave_shrinks_to_a_single_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    for most in ("LEAF_MOST", "BRANCH_MOST", "ROOT_MOST"):
+def test_a_list_whose_rows_leave_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for most in ("LEAF_MOST", "BRANCH_MOST", "ROOT_MOST", "ROOT_OF_LEAVES_MOST"):
         monkeypatch.setattr(tree, most, 8)
     state = State()
     for at in range(150):
@@ -256,7 +258,7 @@ def test_a_list_whose_rows_leave_shrinks_to_a_single_node(monkeypatch: pytest.Mo
     for identity in gone:
         del state.counted[identity]
         apply([identity], state)
-    assert count_nodes(stored_nodes(), "all") <= 2
+    assert count_nodes(stored_nodes(), "all") <= 4
     assert_lists_are(state)
 
 

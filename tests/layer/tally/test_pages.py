@@ -59,6 +59,7 @@ def test_the_pages_are_the_merged_lists_cut_in_pieces(
         patch.setattr(tree, "LEAF_MOST", 4)
         patch.setattr(tree, "BRANCH_MOST", 3)
         patch.setattr(tree, "ROOT_MOST", 3)
+        patch.setattr(tree, "ROOT_OF_LEAVES_MOST", 3)
         shelf = Shelf()
         rows = given_as_is = entries(random, "extra", extra, times)
         for at, size in enumerate(sizes):

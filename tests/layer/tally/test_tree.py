@@ -25,6 +25,7 @@ def _small_nodes() -> Iterator[None]:
         patch.setattr(tree, "LEAF_MOST", 4)
         patch.setattr(tree, "BRANCH_MOST", 3)
         patch.setattr(tree, "ROOT_MOST", 3)
+        patch.setattr(tree, "ROOT_OF_LEAVES_MOST", 3)
         yield
 
 

@@ -13,7 +13,7 @@ So the root alone gives every total, and one node of each level leads to the row
 
 All leaves are equally deep. A node that has grown over its size is cut in two or more; one that has
 become thin is merged with its neighbour. Even when every node is but half full, as the worst order of
-insertion leaves them, three levels hold 48 * 110 * 240 = 1.27 million rows.
+insertion leaves them, three levels hold 40 * 80 * 350 = 1.12 million rows.
 """
 
 from bisect import bisect_right
@@ -23,11 +23,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 ROOT = "root"
-LEAF_MOST = 96
-"""Entries: some 2 KB, for a leaf is what every change writes."""
-BRANCH_MOST = 220
-ROOT_MOST = 240
-"""Children of a root: 4 KB, half a read unit, for every request reads one."""
+LEAF_MOST = 80
+"""Entries of a leaf: 2 KB at most, for every change writes one."""
+BRANCH_MOST = 160
+ROOT_OF_LEAVES_MOST = 200
+"""Children of a root, 3 KB: beyond that a level more costs less to write, and a read."""
+ROOT_MOST = 350
+"""Children of a root that are branches: that many only where there are more than a million rows."""
 
 Key = tuple[str, str]
 """(time, id): the total order of a list."""
@@ -169,11 +171,11 @@ def replace_children(branch: Branch, gone: Sequence[str], new: Sequence[Child]) 
     return Branch((*branch.children[:at], *new, *branch.children[at + len(gone) :]))
 
 
-def cut(node: Node) -> list[Node]:
-    """The node in as few pieces of equal size as are not over it."""
+def cut(node: Node, least: int = 1) -> list[Node]:
+    """The node in as few pieces of equal size as are not too large, but at least so many."""
     length = size(node)
     largest = LEAF_MOST if isinstance(node, Leaf) else BRANCH_MOST
-    pieces = -(-length // largest) or 1
+    pieces = max(least, -(-length // largest))
     ends = [length * piece // pieces for piece in range(pieces + 1)]
     return [_part(node, start, end) for start, end in pairwise(ends)]
 
@@ -203,9 +205,11 @@ def build(entries: Sequence[Entry], new_name: Callable[[], str], *, fill: float 
     nodes: dict[str, Node] = {}
     top: Node = Leaf(tuple(entries))
     level = build_leaves(entries, fill) if size(top) > LEAF_MOST else [top]
+    most_of_root = ROOT_OF_LEAVES_MOST
     while len(level) > 1:
         top = Branch(tuple(name_pieces(LOWEST, level, nodes, new_name)))
-        level = [top] if size(top) <= ROOT_MOST else _cut_filled(top, max(2, int(BRANCH_MOST * fill)))
+        level = [top] if size(top) <= most_of_root else _cut_filled(top, max(2, int(BRANCH_MOST * fill)))
+        most_of_root = ROOT_MOST
     nodes[ROOT] = level[0]
     return nodes
 

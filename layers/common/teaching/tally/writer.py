@@ -262,6 +262,12 @@ def _fresh_branch(put: _Put) -> tuple[Branch, int] | None:
     return stored.node, stored.version
 
 
+def _node(way: Way, name: str) -> Node:
+    node = way.nodes[name].node
+    assert node is not None
+    return node
+
+
 def _wants_restructuring(way: Way, level: int, changes: Mapping[Key, Change]) -> bool:
     return any(
         _is_too_large(way, name) or _has_become_thin(way, level, name, changes) for name in way.levels[level]
@@ -269,15 +275,15 @@ def _wants_restructuring(way: Way, level: int, changes: Mapping[Key, Change]) ->
 
 
 def _is_too_large(way: Way, name: str) -> bool:
-    node = way.nodes[name].node
-    assert node is not None
+    node = _node(way, name)
+    if name == ROOT and len(way.levels) == 2:
+        return tree.size(node) > tree.ROOT_OF_LEAVES_MOST
     return tree.size(node) > tree.most(node, name)
 
 
 def _has_become_thin(way: Way, level: int, name: str, changes: Mapping[Key, Change]) -> bool:
     """Whether something was taken out of a node of which little is left; of a root, all but one child."""
-    node = way.nodes[name].node
-    assert node is not None
+    node = _node(way, name)
     if name == ROOT:
         return isinstance(node, Branch) and len(node.children) == 1
     removed = any(changes[key].entry is None for key in way.levels[level][name])
@@ -309,7 +315,13 @@ def _restructure_children(way: Way, level: int, parent: str, changes: Mapping[Ke
         at_end = child is branch.children[-1]
         pieces = tree.cut_at_end(stored.node) if at_end else tree.cut(stored.node)
         _replace(way, level, parent, [(child.node, stored)], pieces)
-    thin = [child for child in on_way if _has_become_thin(way, level, child.node, changes)]
+    growing = branch.children[-1].node if level == len(way.levels) - 1 else None
+    thin = [
+        child
+        for child in on_way
+        if _has_become_thin(way, level, child.node, changes)
+        and (child.node != growing or not tree.size(_node(way, growing)))
+    ]
     if thin and not large:
         _merge(way, level, parent, thin[0])
 
@@ -362,9 +374,9 @@ def _restructure_root(way: Way) -> None:
     """A root that is too large becomes a branch of its pieces; one with a single child becomes that child."""
     root, version = way.nodes[ROOT]
     assert root is not None
-    if tree.size(root) > tree.most(root, ROOT):
+    if _is_too_large(way, ROOT):
         new: dict[str, Node] = {}
-        above = Branch(tuple(tree.name_pieces(LOWEST, tree.cut(root), new, new_name)))
+        above = Branch(tuple(tree.name_pieces(LOWEST, tree.cut(root, least=2), new, new_name)))
         writes = [_put_write(way, name, piece, 0) for name, piece in new.items()]
         dynamo.transact([*writes, _put_write(way, ROOT, above, version)])
     elif isinstance(root, Branch) and len(root.children) == 1:
