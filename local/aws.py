@@ -71,7 +71,7 @@ class StandIn:
 
     def _send(self, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         queue = request["QueueUrl"].rpartition("/")[2]
-        if queue not in _queues():
+        if queue not in self._queues and queue not in _queues():
             return 400, {"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no such queue"}
         if "Entries" not in request:
             return 200, self._sent(queue, request)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import product
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from botocore.client import BaseClient
@@ -16,7 +17,7 @@ from local import demo, template
 from teaching import dynamo
 from teaching.coaching import store as coaching
 from teaching.grading import store as grading
-from teaching.grading.rules import Grade
+from teaching.grading.rules import Grade, Scope
 from teaching.http import auth
 from teaching.http.keys import Keys
 from teaching.tally import tree
@@ -173,6 +174,9 @@ def renamed() -> list[dict[str, Any]]:
 
 def heal_changes(call: Caller) -> None:
     """Every kind of change; then those of a batch of each stream, one of which fails again."""
+    assert torn_list() in EVERY_LIST
+    for list_name in EVERY_LIST:
+        call("heal_changes", Records=[failed({"table": "TalliesTable", "id": list_name})])
     apply_changes(partial(heal_instead, call))
     refresh_copies(partial(heal_instead, call))
     call("heal_changes", Records=[failed({"table": "PresencesTable", "id": presence()})])
@@ -199,12 +203,45 @@ def failed(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def recompute_statistics(call: Caller) -> None:
-    """Names changed unheard; once without time, and once to the end."""
-    for user in (support.ASESOR, support.PARTICIPANT):
-        changes = {"name": "Another Name"}
-        dynamo.update("UsersTable", {"id": user}, changes, condition="attribute_exists(id)")
-    for remaining in (0, 900_000):
-        call("recompute_statistics", context=support.context(remaining))
+    """Names and a time changed unheard; once without time, and once to the end."""
+    torn_list()
+    for table, identity, name in (
+        ("UsersTable", support.ASESOR, "name"),
+        ("UsersTable", support.PARTICIPANT, "name"),
+        ("ItemsTable", support.ITEM, "title"),
+    ):
+        dynamo.update(table, {"id": identity}, {name: "Another Name"}, condition="attribute_exists(id)")
+    later = {"start_time": LATER, "order_key": f"{LATER}#{support.SESSION}"}
+    dynamo.update("SessionsTable", {"id": support.SESSION}, later, condition="attribute_exists(id)")
+    with patch.dict(os.environ, {"CHECK_PARTS": "1"}):
+        for remaining in (0, 900_000):
+            call("recompute_statistics", context=support.context(*[remaining] * 1000))
+
+
+def torn_list() -> str:
+    """A list of several nodes, the root of which cannot be read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree, "LEAF_MOST", 1)
+        for day in (21, 22):
+            support.take_in("submission", submission(support.new_id(), day, day))
+        support.settle()
+    root = dynamo.get("TalliesTable", {"list": "submissions", "node": tree.ROOT})
+    assert root
+    dynamo.put("TalliesTable", root | {"columns": b"rubbish"})
+    return "submissions"
+
+
+LATER = "2027-01-01T09:00:00.000Z"
+EVERY_LIST = (
+    "sessions",
+    f"sessions#asesor#{support.ASESOR}",
+    *(
+        Scope(*filters).list
+        for asesor in (None, support.ASESOR)
+        for filters in ((asesor,), (asesor, support.COURSE), (asesor, None, support.ITEM))
+    ),
+    Scope(participant=support.PARTICIPANT).list,
+)
 
 
 def change(table: str, identity: str) -> dict[str, Any]:
