@@ -85,6 +85,7 @@ class _Run:
             self._check_presences,
             self._check_sessions,
             self._check_submissions,
+            self._check_asesors,
             self._check_roots,
             self._check_lists,
             self._check_search,
@@ -153,12 +154,20 @@ class _Run:
         return _following(place, following)
 
     def _check_submissions(self, place: _Place) -> _Place | None:
-        """What listed submissions carry of people and items, by the index that holds them all."""
-        copies = grading.Copies()
+        """The copies of people and items that listed submissions carry."""
+        return self._compare(place, "by_status", grading.Copies().stale)
+
+    def _check_asesors(self, place: _Place) -> _Place | None:
+        """Whose asesor's lists submissions are in."""
+        return self._compare(place, "by_participant", grading.Copies().of_others)
+
+    def _compare(
+        self, place: _Place, index: str, stale_of: Callable[[list[Item]], list[str]]
+    ) -> _Place | None:
         start = place.start
         while True:
-            rows, start = self._page(settings().submissions_table, place._replace(start=start), "by_status")
-            stale = copies.stale(rows)
+            rows, start = self._page(settings().submissions_table, place._replace(start=start), index)
+            stale = stale_of(rows)
             self.drifted += len(stale)
             self._each(grading.refresh, stale, grading.KIND)
             if not start or not self._has_time():

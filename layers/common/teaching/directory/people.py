@@ -18,7 +18,7 @@ Json = Any
 Copy = str | bytes
 """JSON: text, or compressed by zlib."""
 
-COMPRESSED_FROM = 400
+COMPRESSED_FROM = 250
 """Bytes; what is shorter gains too little."""
 
 

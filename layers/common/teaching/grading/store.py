@@ -407,8 +407,11 @@ class Copies:
     """What submissions should carry of all people and items, to compare listed ones with."""
 
     def __init__(self) -> None:
-        users = dynamo.scan_all(settings().users_table)
-        self._people = {user["id"]: (people.person_copy(user), user.get("asesor_id")) for user in users}
+        self._people: dict[str, people.Copy] = {}
+        self._asesor_of: dict[str, str | None] = {}
+        for user in dynamo.scan_all(settings().users_table):
+            self._people[user["id"]] = people.person_copy(user)
+            self._asesor_of[user["id"]] = user.get("asesor_id")
         items = dynamo.scan_all(settings().items_table)
         self._items = {item["id"]: people.item_copy(item) for item in items}
 
@@ -416,9 +419,13 @@ class Copies:
         """Those of some rows of `by_status` that seem to carry something old."""
         return [row["id"] for row in rows if not self._is_fresh(row)]
 
+    def of_others(self, rows: Sequence[Item]) -> list[str]:
+        """Those of some rows of `by_participant` that are not in the lists of their participant's asesor."""
+        return [row["id"] for row in rows if row.get("asesor_id") != self._asesor_of.get(row["user_id"])]
+
     def _is_fresh(self, row: Item) -> bool:
         return (
-            (row["user"], row.get("asesor_id")) == self._people.get(people.read_copy(row["user"])["id"])
+            row["user"] == self._people.get(people.read_copy(row["user"])["id"])
             and row["item"] == self._items.get(people.read_copy(row["item"])["id"])
             and row.get("graded_by") == self._grader(row.get("graded_by"))
         )
@@ -427,8 +434,7 @@ class Copies:
         if carried is None:
             return None
         grader = people.read_copy(carried)["id"]
-        known = self._people.get(grader)
-        return known[0] if known else people.unknown_person(grader)
+        return self._people.get(grader) or people.unknown_person(grader)
 
 
 def _derived(row: Mapping[str, Any]) -> dict[str, Any]:
