@@ -96,6 +96,15 @@ class Unavailable(ApiError):
     message = "Service unavailable"
 
 
+class Damaged(Unavailable):
+    """A list kept ready has lost a node, or one is wrong: it is told to the healing, and soon mended."""
+
+    def __init__(self, list_name: str, node: str) -> None:
+        super().__init__()
+        self.list_name = list_name
+        self.node = node
+
+
 class Malformed(Exception):
     """A record that came in breaks its schema; the message names the fields, never their values."""
 

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 from teaching import dynamo
 from teaching.dynamo import ConditionFailed
-from teaching.errors import Unavailable
+from teaching.errors import Damaged, Unavailable
 from teaching.log import logger
 from teaching.settings import settings
 from teaching.tally.nodes import NOTHING, Counted, Ledger, ledger_row, read_ledgers
 from teaching.tally.tree import Change, Entry, Key
-from teaching.tally.writer import TRIES, Damaged, write_lists
+from teaching.tally.writer import TRIES, write_lists
 
 BLOCK = 1000
 """Rows that are moved together: the more, the more of them share a write."""

@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from teaching.tally.nodes import NodeName
-from teaching.tally.tree import EMPTY, HIGHEST, LOWEST, ROOT, Branch, Entry, Key, Node, Wanted
-
-
-class MissingNode(Exception):
-    """A branch names a node that is not there: it was read while it changed, or is damaged."""
+from teaching.errors import Damaged
+from teaching.tally import tree
+from teaching.tally.nodes import NodeName, Stored
+from teaching.tally.tree import EMPTY, HIGHEST, LOWEST, ROOT, Branch, Child, Entry, Key, Node, Wanted
 
 
 class _Segment(NamedTuple):
@@ -26,6 +24,8 @@ class _Segment(NamedTuple):
     high: Key
     rows: int
     name: NodeName
+    child: Child | None = None
+    """What the branch above says of it; None of a root."""
 
 
 class Window(NamedTuple):
@@ -36,7 +36,7 @@ class Window(NamedTuple):
     """Rows of the lists, wanted or not, between the first and the last of these."""
 
 
-Read = Callable[[Sequence[NodeName]], Mapping[NodeName, Node]]
+Read = Callable[[Sequence[NodeName]], Mapping[NodeName, Stored]]
 """Reads nodes, all at once; what is not there is left out."""
 
 
@@ -50,17 +50,18 @@ def window(
 ) -> Window:
     """Rows `offset` to `offset + limit`, newest first, of the lists and the extra entries merged.
 
-    No row may be in two of them. Costs one `read` for each level of the deepest list. Raises
-    `MissingNode` where a node was read while it changed: read again.
+    No row may be in two of them. Costs one `read` for each level of the deepest list. Raises `Damaged`
+    where a node is lost or wrong, or was read while its list was cut: read again.
     """
     opened = [entry for entry in extra if wanted(entry.label)]
     segments: list[_Segment] = []
     unwanted = _Unwanted([], [])
     roots = read([(name, ROOT) for name in lists]) if lists else {}
     for name in lists:
+        root = _Segment(LOWEST, HIGHEST, 0, (name, ROOT))
         _open(
-            roots.get((name, ROOT), EMPTY),
-            _Segment(LOWEST, HIGHEST, 0, (name, ROOT)),
+            _sound(root, roots.get((name, ROOT), Stored(EMPTY, 0))),
+            root,
             wanted,
             segments,
             opened,
@@ -79,9 +80,8 @@ def window(
         nodes = read([segment.name for segment in needed])
         for segment in needed:
             segments.remove(segment)
-            if segment.name not in nodes:
-                raise MissingNode(*segment.name)
-            _open(nodes[segment.name], segment, wanted, segments, opened, unwanted)
+            node = _sound(segment, nodes.get(segment.name))
+            _open(node, segment, wanted, segments, opened, unwanted)
     opened.sort(key=lambda entry: entry.key, reverse=True)
     before = sum(
         segment.rows for segment, (least, _) in zip(segments, ranks, strict=True) if least < offset + limit
@@ -106,6 +106,16 @@ class _Unwanted(NamedTuple):
         )
 
 
+def _sound(segment: _Segment, stored: Stored | None) -> Node:
+    """The node of a segment, unless it cannot be what its branch says that it is. Raises `Damaged`."""
+    if stored is None or stored.node is None:
+        raise Damaged(*segment.name)
+    child = segment.child
+    if child and child.version == stored.version and child.sum != tree.total(stored.node):
+        raise Damaged(*segment.name)
+    return stored.node
+
+
 def _open(
     node: Node,
     segment: _Segment,
@@ -124,7 +134,7 @@ def _open(
     highs = [*lows[1:], segment.high]
     for child, low, high in zip(node.children, lows, highs, strict=True):
         if below := child.sum.of(wanted):
-            segments.append(_Segment(low, high, below, (list_name, child.node)))
+            segments.append(_Segment(low, high, below, (list_name, child.node), child))
         else:
             unwanted.segments.append((low, sum(child.sum.counts.values())))
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from teaching import dynamo
 from teaching.dynamo import ConditionFailed
-from teaching.errors import Unavailable
+from teaching.errors import Damaged, Unavailable
 from teaching.settings import settings
 from teaching.tally import tree
 from teaching.tally.nodes import Stored, new_name, node_row, read_nodes
@@ -39,15 +39,6 @@ THIN = 4
 
 Changes = Mapping[str, Mapping[Key, Change]]
 """By list, what shall stand at which keys."""
-
-
-class Damaged(Exception):
-    """A node of a list is lost or cannot be read."""
-
-    def __init__(self, list_name: str, node: str) -> None:
-        super().__init__(f"{list_name}: {node}")
-        self.list_name = list_name
-        self.node = node
 
 
 class Written(NamedTuple):
