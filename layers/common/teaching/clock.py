@@ -17,3 +17,8 @@ def now() -> str:
 
 def hours_after(moment: str, hours: int) -> str:
     return utc_text(datetime.fromisoformat(moment) + timedelta(hours=hours))
+
+
+def latest(moment: str, *others: str | None) -> str:
+    """The last of the moments that are given: what follows another never seems to come before it."""
+    return max([moment, *(other for other in others if other)])

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 from teaching import clock, dynamo
 from teaching.directory import people, search
@@ -66,42 +65,43 @@ def statistics(caller: Caller) -> Statistics:
 
 def details(caller: Caller, submission: str) -> SubmissionDetails:
     """Two round trips. Raises `SubmissionNotFound`, also for one that is not the caller's to see."""
-    stored = _visible(caller, dynamo.get(settings().submissions_table, {"id": submission}, consistent=True))
-    found = dynamo.batch_get(
-        {
-            settings().users_table: [{"id": stored["user_id"]}],
-            settings().items_table: [{"id": stored["item_id"]}],
-        }
+    tables = settings()
+    stored = _complete(dynamo.get(tables.submissions_table, {"id": submission}, consistent=True))
+    user, item = dynamo.both(
+        lambda: dynamo.get(tables.users_table, {"id": stored["user_id"]}, consistent=True),
+        lambda: dynamo.get(tables.items_table, {"id": stored["item_id"]}, consistent=True),
     )
-    (user,), (item,) = found[settings().users_table], found[settings().items_table]
-    if caller.own not in (None, user.get("asesor_id")):
+    participant = _own(caller, user)
+    if not item:
         raise SubmissionNotFound()
     return {
         **rules.graded_submission(stored),
-        "user": people.participant(user),
+        "user": people.participant(participant),
         "item": people.material_item(item),
     }
 
 
 def grade(caller: Caller, submission: str, given: Grade) -> GradedSubmission:
-    """Two round trips, one of them the single conditional write; a grade that it replaces is kept with it.
+    """Three round trips (two of an admin), one of them the single conditional write; a grade that it replaces
+    is kept with it.
 
     Raises `SubmissionNotFound`, `CannotBeGraded`; `Unavailable` when others keep changing the row.
     """
     table, users = settings().submissions_table, settings().users_table
-    written_by = str(uuid4())
+    key = {"id": submission}
+    request = dynamo.Request(table, key)
 
     def once() -> Item:
-        found = dynamo.batch_get({table: [{"id": submission}], users: [{"id": caller.id}]}, consistent=True)
-        stored = _visible(caller, next(iter(found[table]), None))
-        if stored.get("written_by") == written_by:
-            return stored  # Though the answer to the write was lost.
+        found = dynamo.batch_get({table: [key], users: [{"id": caller.id}]}, consistent=True)
+        row = next(iter(found[table]), None)
+        if written := request.written(row):
+            return written
+        stored = _complete(row)
+        if caller.own:
+            _own(caller, dynamo.get(users, {"id": stored["user_id"]}, consistent=True))
         grader = next(map(people.person_copy, found[users]), people.unknown_person(caller.id))
         changes = rules.grading(stored, given, caller.id, grader, clock.now())
-        if not changes:
-            return stored
-        changes["written_by"] = written_by
-        return dynamo.update_from(table, {"id": submission}, stored, changes, _kept(stored))
+        return request.write(stored, changes, _kept(stored)) if changes else stored
 
     return rules.graded_submission(dynamo.unless_lost(once))
 
@@ -112,10 +112,18 @@ def _kept(stored: Item) -> list[dict[str, Any]]:
     return [{"Put": dynamo.put_arguments(settings().history_table, past)}] if past else []
 
 
-def _visible(caller: Caller, stored: Item | None) -> Item:
-    if not stored or not stored.get("order_key") or caller.own not in (None, stored.get("asesor_id")):
+def _complete(stored: Item | None) -> Item:
+    """One that waits for its participant or item is not there."""
+    if not stored or not stored.get("order_key"):
         raise SubmissionNotFound()
     return stored
+
+
+def _own(caller: Caller, participant: Item | None) -> Item:
+    """The participant as the store has them now; the copy in a submission may still name another asesor."""
+    if not participant or caller.own not in (None, participant.get("asesor_id")):
+        raise SubmissionNotFound()
+    return participant
 
 
 def _first_page(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
@@ -239,7 +247,8 @@ def _search(scope: Scope, query: SubmissionQuery, text: str) -> Page[SubmissionR
     if len(whole) == 1:
         item = scope._replace(item=whole[0])
         of_item, alone = dynamo.both(
-            lambda: _rows_of(item, window._replace(rows=listed)), lambda: _rows_by_id(by_id, scope, query.status)
+            lambda: _rows_of(item, window._replace(rows=listed)),
+            lambda: _rows_by_id(by_id, scope, query.status),
         )
     else:
         of_item, alone = [], _rows_by_id([*listed, *by_id], scope, query.status)
