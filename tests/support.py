@@ -191,7 +191,7 @@ Deliver = Callable[[], Any]
 
 
 class Wire:
-    """What lies between the process and DynamoDB, and harms the next write, so that the client sends it again."""
+    """What lies between the process and DynamoDB; it harms the next write, so the client sends it again."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._harms: list[Callable[[Deliver], object]] = []

@@ -441,8 +441,8 @@ def test_a_roster_that_comes_again_is_read_and_not_written() -> None:
         queue.take([sent])
     with metered() as again:
         queue.take([sent])
-    assert first.writes == 1 + 4
-    assert again.writes == 0
+    assert first.write_requests == 1 + 4
+    assert again.write_requests == 0
     assert again.requests < 15
 
 

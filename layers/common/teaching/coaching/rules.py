@@ -159,7 +159,7 @@ def end(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
     """
     if stored["status"] != Status.ONGOING:
         raise CannotBeEnded(f"it is {stored['status']}")
-    ended_at = clock.latest(now, stored.get("started_at"))
+    ended_at = clock.following(now, stored["updated_at"], stored.get("started_at"))
     return _moved(stored, {"status": Status.COMPLETED.value, "ended_at": ended_at}, ended_at)
 
 

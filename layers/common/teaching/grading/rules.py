@@ -146,7 +146,9 @@ def grading(
     present = (stored["status"], stored.get("grader_id"), stored.get("score"), stored.get("feedback"))
     if present == (Status.GRADED, grader, grade.score, feedback):
         return {}
-    graded_at = clock.latest(now, stored.get("submitted_at"), stored.get("graded_at"))
+    graded_at = clock.following(
+        now, stored["updated_at"], stored.get("submitted_at"), stored.get("graded_at")
+    )
     changes = {
         "status": Status.GRADED.value,
         "score": grade.score,
