@@ -266,7 +266,9 @@ def _check(world: World) -> None:
     """The trees' totals are those of the rows that the programme made."""
     for scope in (Scope(), Scope(world.asesor), Scope(course=world.own[0]["course_id"])):
         expected = Counter(entry.label for entry in world.lists[scope.list])
-        assert tally.totals(scope.list).counts == expected, scope
+        found = tally.totals(scope.list)
+        assert found
+        assert found.counts == expected, scope
     assert world.count(Scope()) == world.submissions
 
 

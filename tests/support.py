@@ -15,6 +15,10 @@ from threading import Barrier
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+
 from local import demo
 from local.store import client
 from teaching import dynamo, jsons, projections
@@ -181,6 +185,45 @@ def race(times: int, act: Callable[[int], Result]) -> list[Result]:
 
     with ThreadPoolExecutor(times) as pool:
         return list(pool.map(run, range(times)))
+
+
+Deliver = Callable[[], Any]
+
+
+class Wire:
+    """What lies between the process and DynamoDB; it harms the next write, so the client sends it again."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._harms: list[Callable[[Deliver], object]] = []
+        really: Callable[..., Any] = URLLib3Session.send
+
+        def send(session: URLLib3Session, request: Any) -> Any:
+            if not self._harms or request.headers["X-Amz-Target"].split(b".")[1] not in _WRITES:
+                return really(session, request)
+            harm = self._harms.pop()
+            harm(partial(really, session, request))
+            raise ReadTimeoutError(endpoint_url=request.url)
+
+        patch.setattr(URLLib3Session, "send", send)
+        patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))
+
+    def lose_answer(self, meanwhile: Callable[[], object]) -> None:
+        """The next write is made, and others act before it is sent again."""
+
+        def harm(deliver: Deliver) -> None:
+            assert deliver().status_code == 200
+            meanwhile()
+
+        self._harms = [harm]
+
+    def hold_back(self, times: int = 1) -> list[Deliver]:
+        """The next write stays on its way, as often as it is sent; what is answered will deliver it."""
+        held: list[Deliver] = []
+        self._harms = [held.append] * times
+        return held
+
+
+_WRITES = {b"UpdateItem", b"TransactWriteItems"}
 
 
 def put_rows(table: str, rows: Iterable[dynamo.Item]) -> None:

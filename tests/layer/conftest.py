@@ -2,6 +2,8 @@ import socket
 
 import pytest
 
+from tests.support import Wire
+
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,3 +15,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture
+def wire(tables: str, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    return Wire(monkeypatch)

@@ -334,13 +334,36 @@ def test_an_update_answers_the_whole_row_and_counts_its_version() -> None:
 
 
 @pytest.mark.usefixtures("tables")
-def test_what_is_set_once_stays() -> None:
+def test_a_row_knows_the_last_of_the_requests_that_wrote_it() -> None:
     key = {"id": new_id()}
-    for number in (1, 2):
-        row = dynamo.update(
-            TABLE, key, {"last": number}, once={"first": number}, condition="id <> :no", values={":no": "x"}
-        )
-    assert (row["first"], row["last"]) == (1, 2)
+    row = dynamo.update_from(TABLE, key, None, {"score": 0})
+    for score in range(1, dynamo.REMEMBERED + 2):
+        row = dynamo.Request(TABLE, key).write(row, {"score": score})
+        assert len(set(row["requests"])) == min(score, dynamo.REMEMBERED)
+    assert row["score"] == dynamo.REMEMBERED + 1
+    assert dynamo.get(TABLE, key, consistent=True) == row
+
+
+@pytest.mark.parametrize("lost", [ConditionFailed, dynamo.Conflict])
+@pytest.mark.parametrize(("times", "doubtful"), [(0, False), (1, True)])
+def test_only_what_was_sent_again_may_have_been_written_though_it_was_refused(
+    serving: Callable[..., Client], lost: type[Exception], times: int, doubtful: bool
+) -> None:
+    code = {ConditionFailed: "ConditionalCheckFailed", dynamo.Conflict: "TransactionConflict"}[lost]
+    error = refusal("TransactionCanceledException", code)
+    error.response["ResponseMetadata"]["RetryAttempts"] = times
+    serving(error)
+    request = dynamo.Request(TABLE, {"id": "a"})
+    with pytest.raises(lost):
+        request.write({"id": "a", "version": 1}, {"score": 1}, [{}])
+    much_later: Item = {"id": "a", "version": 2 + dynamo.REMEMBERED}
+    if doubtful:
+        with pytest.raises(Unavailable):
+            request.written(much_later)
+    else:
+        assert request.written(much_later) is None
+    assert request.written({"id": "a", "version": 1 + dynamo.REMEMBERED}) is None
+    assert request.written(None) is None
 
 
 @pytest.mark.usefixtures("tables")

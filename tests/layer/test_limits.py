@@ -132,8 +132,8 @@ def test_the_largest_page_of_presences_fits(character: str) -> None:
             "feedback_notes": longest(character, limits.NOTE_MOST),
         }
     )
-    changes, once = coaching.marking(mark, new_id(), "2026-02-19T15:06:03.117Z")
-    row = {"session_id": new_id(), "participant_id": PARTICIPANT, **changes, **once}
+    changes = coaching.marking({}, mark, new_id(), "2026-02-19T15:06:03.117Z")
+    row = {"session_id": new_id(), "participant_id": PARTICIPANT, **changes}
     row |= coaching.roster_derived(PARTICIPANT, user, True)
     rows = [coaching.presence_row(row)] * limits.PER_PAGE_MOST
     page = Page(rows, limits.ROSTER_MOST, PageQuery.model_validate({"limit": "100"}))

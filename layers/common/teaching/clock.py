@@ -17,3 +17,17 @@ def now() -> str:
 
 def hours_after(moment: str, hours: int) -> str:
     return utc_text(datetime.fromisoformat(moment) + timedelta(hours=hours))
+
+
+def latest(moment: str, other: str | None) -> str:
+    """The later of the moments that are given."""
+    return max(moment, other or moment)
+
+
+def following(now: str, updated_at: str, *earlier: str | None) -> str:
+    """`now`, or the last of the earlier moments of a row, should the clock be behind them.
+
+    A moment after the row's `updated_at`, of which alone a record is asked that it be not far ahead of our
+    clock, is not believed.
+    """
+    return max([now, *(moment for moment in earlier if moment and moment <= updated_at)])

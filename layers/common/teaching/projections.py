@@ -16,7 +16,8 @@ from teaching.log import logger
 from teaching.settings import settings
 from teaching.streams import Change, names
 from teaching.tally.apply import apply
-from teaching.tally.check import Source, check_list
+from teaching.tally.check import check_list
+from teaching.tally.source import Source
 from teaching.tally.tree import HIGHEST
 
 AT_ONCE = 32

@@ -11,13 +11,20 @@ from tests.support import ASESOR, PARTICIPANT, SESSION, session
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
+EARLIER = "2026-03-10T08:00:00.000Z"
 NOW = "2026-03-10T09:00:00.000Z"
 LATER = "2026-03-10T10:00:00.000Z"
 NEW_ID = "19899516-6268-4130-83b0-8e178b102d3d"
 
 
 def stored(status: str, **more: Any) -> dict[str, Any]:
-    return {"id": SESSION, "status": status, "meeting_url": "https://meet.example.com/1", **more}
+    row = {
+        "id": SESSION,
+        "status": status,
+        "meeting_url": "https://meet.example.com/1",
+        "updated_at": EARLIER,
+    }
+    return {**row, **more}
 
 
 def test_a_scheduled_session_starts() -> None:
@@ -77,32 +84,48 @@ def test_a_cancelled_session_takes_no_marks() -> None:
         rules.mark(stored("cancelled"), {"invited": True})
 
 
-def marking(status: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+MARKED = {"id": NEW_ID, "created_at": EARLIER, "updated_at": EARLIER, "status": "late"}
+
+
+def marking(status: str, stored: dict[str, Any] = MARKED, **more: Any) -> dict[str, Any]:
     given = Mark.model_validate({"participant_id": PARTICIPANT, "status": status, **more})
-    return rules.marking(given, NEW_ID, NOW)
+    return rules.marking(stored, given, SESSION, NOW)
+
+
+@pytest.mark.parametrize("status", ["present", "late", "absent", "excused"])
+def test_the_first_mark_names_the_row_for_good(status: str) -> None:
+    first = marking(status, {"invited": True})
+    assert (first["id"], first["created_at"], first["updated_at"]) == (SESSION, NOW, NOW)
+    assert not {"id", "created_at"} & marking(status).keys()
 
 
 @pytest.mark.parametrize("status", ["present", "late"])
 def test_who_came_joined_now_unless_a_time_is_known(status: str) -> None:
-    assert marking(status) == (
-        {"status": status, "updated_at": NOW},
-        {"id": NEW_ID, "created_at": NOW, "joined_at": NOW, "first_joined_at": NOW},
-    )
+    assert marking(status) == {
+        "status": status,
+        "updated_at": NOW,
+        "joined_at": NOW,
+        "first_joined_at": NOW,
+    }
+    known = marking(status, MARKED | {"joined_at": EARLIER, "first_joined_at": EARLIER})
+    assert (known["joined_at"], known["first_joined_at"]) == (EARLIER, EARLIER)
 
 
 @pytest.mark.parametrize("status", ["absent", "excused"])
 def test_who_did_not_come_has_no_time(status: str) -> None:
-    assert marking(status) == (
-        {"status": status, "updated_at": NOW, "joined_at": None},
-        {"id": NEW_ID, "created_at": NOW},
-    )
+    changes = {"status": status, "updated_at": NOW, "joined_at": None}
+    assert marking(status) == changes | {"first_joined_at": None}
+    came = MARKED | {"joined_at": EARLIER, "first_joined_at": EARLIER}
+    assert marking(status, came) == changes | {"first_joined_at": EARLIER}
 
 
 @pytest.mark.parametrize("status", ["present", "absent", "excused", "late"])
 def test_a_given_time_is_kept_as_given(status: str) -> None:
-    changes, once = marking(status, joined_at="2026-03-10T15:30:00+07:00")
-    assert changes["joined_at"] == once["first_joined_at"] == "2026-03-10T08:30:00.000Z"
-    assert "joined_at" not in once
+    changes = marking(status, joined_at="2026-03-10T15:30:00+07:00")
+    assert changes["joined_at"] == changes["first_joined_at"] == "2026-03-10T08:30:00.000Z"
+    came = MARKED | {"joined_at": EARLIER, "first_joined_at": EARLIER}
+    again = marking(status, came, joined_at="2026-03-10T15:30:00+07:00")
+    assert (again["joined_at"], again["first_joined_at"]) == ("2026-03-10T08:30:00.000Z", EARLIER)
 
 
 @pytest.mark.parametrize("status", ["present", "absent"])
@@ -111,9 +134,21 @@ def test_a_null_time_is_as_if_not_given(status: str) -> None:
 
 
 def test_notes_change_only_when_given() -> None:
-    assert "feedback_notes" not in marking("present")[0]
-    assert marking("present", feedback_notes="ok")[0]["feedback_notes"] == "ok"
-    assert marking("present", feedback_notes=None)[0]["feedback_notes"] is None
+    assert "feedback_notes" not in marking("present")
+    assert marking("present", feedback_notes="ok")["feedback_notes"] == "ok"
+    assert marking("present", feedback_notes=None)["feedback_notes"] is None
+
+
+def test_a_marks_moments_do_not_go_back_with_the_clock() -> None:
+    changes = marking("present", MARKED | {"updated_at": LATER})
+    assert changes["updated_at"] == changes["joined_at"] == LATER
+
+
+def test_nothing_that_moves_a_session_goes_back_with_the_clock() -> None:
+    started = rules.start(stored("scheduled", updated_at=LATER), NOW)
+    assert (started["started_at"], started["updated_at"]) == (NOW, LATER)
+    ended = rules.end(stored("ongoing", started_at=LATER, updated_at=LATER), NOW)
+    assert (ended["ended_at"], ended["updated_at"]) == (LATER, LATER)
 
 
 def record(**changes: Any) -> SessionRecord:

@@ -13,6 +13,7 @@ from tests.support import (
     BY_OTHER_ASESOR,
     PARTICIPANT,
     SESSION,
+    Wire,
     race,
     session,
     stored_presence,
@@ -115,17 +116,65 @@ def test_a_mark_and_a_roster_that_drops_the_participant_leave_no_ghost() -> None
     assert store.presences(BY_ASESOR, SESSION, PageQuery.model_validate({})).rows == []
 
 
-def test_an_ending_whose_answer_was_lost_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The write went through, the SDK sent it again, and its condition no longer held."""
+def test_a_start_whose_answer_was_lost_is_answered_though_the_session_was_ended_since(wire: Wire) -> None:
+    wire.lose_answer(lambda: store.end(BY_ASESOR, SESSION))
+    assert store.start(BY_ASESOR, SESSION).location == LINK
+    assert stored_session()["status"] == "completed"
+
+
+def test_an_end_whose_answer_was_lost_is_answered_though_the_session_changed_since(wire: Wire) -> None:
+    def change() -> None:
+        take_in("session", session(title="Another", updated_at="2026-03-01T00:00:00.000Z"))
+        with pytest.raises(CannotBeEnded):
+            store.end(BY_ASESOR, SESSION)
+
     store.start(BY_ASESOR, SESSION)
-    update = dynamo.update_from
-
-    def answer_lost(*arguments: Any) -> Any:
-        update(*arguments)
-        monkeypatch.setattr(dynamo, "update_from", update)
-        raise dynamo.ConditionFailed
-
-    monkeypatch.setattr(dynamo, "update_from", answer_lost)
-    assert store.end(BY_ASESOR, SESSION)["status"] == "completed"
+    wire.lose_answer(change)
+    answer = store.end(BY_ASESOR, SESSION)
+    row = stored_session()
+    assert (answer["status"], answer["ended_at"]) == ("completed", row["ended_at"])
+    assert row["title"] == "Another"
     with pytest.raises(CannotBeEnded):
         store.end(BY_ASESOR, SESSION)
+
+
+def test_a_mark_whose_answer_was_lost_is_answered_though_others_marked_since(wire: Wire) -> None:
+    wire.lose_answer(lambda: store.mark(BY_ASESOR, SESSION, mark("absent", feedback_notes="ill")))
+    answer = store.mark(BY_ASESOR, SESSION, mark("present"))
+    row = stored_presence()
+    assert (answer["status"], answer["feedback_notes"]) == ("present", None)
+    assert (row["status"], row["feedback_notes"], row["id"]) == ("absent", "ill", answer["id"])
+
+
+def test_a_mark_whose_answer_was_lost_is_answered_though_the_participant_was_taken_off_since(
+    wire: Wire,
+) -> None:
+    wire.lose_answer(
+        lambda: take_in("session", session(participant_ids=[], updated_at="2026-03-01T00:00:00.000Z"))
+    )
+    assert store.mark(BY_ASESOR, SESSION, mark("present"))["status"] == "present"
+
+
+def test_a_mark_that_was_long_on_its_way_overwrites_none(wire: Wire) -> None:
+    held = wire.hold_back()
+    store.mark(BY_ASESOR, SESSION, mark("present"))
+    store.mark(BY_ASESOR, SESSION, mark("absent"))
+    (deliver,) = held
+    deliver()
+    assert stored_presence()["status"] == "absent"
+
+
+def test_updated_at_never_goes_back_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def at(moment: str) -> None:
+        monkeypatch.setattr("teaching.clock.now", lambda: moment)
+
+    take_in("session", session(updated_at="2026-03-10T12:00:00.000Z"))
+    at("2026-03-10T09:00:00.000Z")
+    store.start(BY_ASESOR, SESSION)
+    store.mark(BY_ASESOR, SESSION, mark("present"))
+    row = stored_session()
+    assert (row["started_at"], row["updated_at"]) == ("2026-03-10T09:00:00.000Z", "2026-03-10T12:00:00.000Z")
+    at("2026-03-10T08:00:00.000Z")
+    assert store.mark(BY_ASESOR, SESSION, mark("late"))["updated_at"] == "2026-03-10T09:00:00.000Z"
+    assert store.end(BY_ASESOR, SESSION)["ended_at"] == "2026-03-10T09:00:00.000Z"
+    assert stored_session()["updated_at"] == "2026-03-10T12:00:00.000Z"

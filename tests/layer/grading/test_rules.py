@@ -14,6 +14,7 @@ from tests.support import ASESOR, COURSE, ITEM, PARTICIPANT, SUBMISSION, submiss
 pytestmark = pytest.mark.usefixtures("no_network")
 
 NOW = "2026-02-19T15:06:03.117Z"
+SOON = "2026-02-20T00:00:00.000Z"
 COPY = '{"id":"970d8099-2491-4fe6-9136-115560f10c77","name":"Budi Santoso","email":"b@c.d","profile":null}'
 
 
@@ -152,6 +153,29 @@ def test_a_newer_hand_in_replaces_the_grade_given_here() -> None:
     assert (after["status"], after["score"], after["graded_here"]) == ("submitted", None, None)
     assert rules.hands_in_anew(row, again)
     assert not rules.hands_in_anew(row, record(updated_at="2026-02-21T00:00:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("row", "graded_at", "updated_at"),
+    [
+        ({"updated_at": SOON}, NOW, SOON),
+        ({"updated_at": SOON, "submitted_at": SOON}, SOON, SOON),
+        ({"updated_at": SOON, "graded_at": SOON}, SOON, SOON),
+        ({"submitted_at": "2999-01-01T00:00:00.000Z"}, NOW, NOW),
+    ],
+)
+def test_a_grade_is_not_given_before_what_it_follows(
+    row: dict[str, str], graded_at: str, updated_at: str
+) -> None:
+    changes = graded({**arrived(), **row}, 90)
+    assert (changes["graded_at"], changes["updated_at"]) == (graded_at, updated_at)
+
+
+def test_a_newer_hand_in_does_not_turn_updated_at_back() -> None:
+    again = record(updated_at="2026-02-19T00:00:00Z", submitted_at="2026-02-18T23:00:00Z")
+    changes = rules.arrival(graded(arrived(), 90), again)
+    assert changes
+    assert (changes["submitted_at"], changes["updated_at"]) == ("2026-02-18T23:00:00.000Z", NOW)
 
 
 def test_updated_at_never_goes_back() -> None:

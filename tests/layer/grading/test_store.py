@@ -3,16 +3,22 @@ from typing import Any
 import pytest
 
 from benchmarks.meter import metered
-from teaching import dynamo
+from teaching import dynamo, projections
 from teaching.errors import SubmissionNotFound, Unavailable
 from teaching.grading import rules, store
 from teaching.grading.rules import Grade
+from teaching.http.auth import Caller
+from teaching.streams import Change
 from tests.support import (
     BY_ADMIN,
     BY_ASESOR,
     BY_OTHER_ASESOR,
+    ITEM,
     OTHER_ASESOR,
+    PARTICIPANT,
     SUBMISSION,
+    Wire,
+    delete_rows,
     new_id,
     participant,
     past_grades,
@@ -89,7 +95,7 @@ def test_where_nothing_is_replaced_nothing_is_kept() -> None:
     take_in("submission", submission(id=identity, score=None, graded_at=None))
     with metered() as cost:
         graded = store.grade(BY_ASESOR, identity, scored(90))
-    assert (cost.requests, cost.write_requests) == (2, 1)
+    assert (cost.requests, cost.trips, cost.write_requests) == (3, 3, 1)
     assert past_grades(identity) == []
     assert graded == rules.graded_submission(stored_submission(identity))
 
@@ -141,24 +147,181 @@ def test_a_grade_and_a_newer_hand_in_at_once_lose_neither() -> None:
     )
 
 
-def test_a_grade_whose_answer_was_lost_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The write went through, the SDK sent it again, and its condition no longer held."""
-    update = dynamo.update_from
+@pytest.fixture(params=[None, 100], ids=["first grade", "replaces one"])
+def handed_in(request: pytest.FixtureRequest) -> str:
+    """A submission whose grading is one update, and one whose grading is a transaction."""
+    identity = new_id()
+    take_in("submission", submission(id=identity, score=request.param, graded_at=None))
+    return identity
 
-    def answer_lost(*arguments: Any) -> Any:
-        update(*arguments)
-        monkeypatch.setattr(dynamo, "update_from", update)
-        raise dynamo.ConditionFailed
 
-    monkeypatch.setattr(dynamo, "update_from", answer_lost)
-    graded = store.grade(BY_ASESOR, SUBMISSION, scored(80))
+def scores(identity: str) -> list[int]:
+    """The scores that people gave, the present one last."""
+    past = [grade["score"] for grade in past_grades(identity) if grade.get("grader_id")]
+    return [*past, stored_submission(identity)["score"]]
+
+
+def test_a_grade_whose_answer_was_lost_is_given_once(handed_in: str, wire: Wire) -> None:
+    wire.lose_answer(lambda: None)
+    graded = store.grade(BY_ASESOR, handed_in, scored(80))
+    assert graded == rules.graded_submission(stored_submission(handed_in))
+    assert scores(handed_in) == [80]
+
+
+def test_a_grade_whose_answer_was_lost_is_answered_though_others_graded_since(
+    handed_in: str, wire: Wire
+) -> None:
+    def grade_too() -> None:
+        for score in range(1, dynamo.REMEMBERED):
+            store.grade(BY_ADMIN, handed_in, scored(score))
+
+    wire.lose_answer(grade_too)
+    graded = store.grade(BY_ASESOR, handed_in, scored(80))
     assert graded["score"] == 80
-    assert history() == [100, 80]
+    assert graded["graded_by"]
+    assert graded["graded_by"]["id"] == BY_ASESOR.id
+    assert scores(handed_in) == [80, *range(1, dynamo.REMEMBERED)]
 
 
-def test_whoever_is_no_longer_the_asesor_sees_nothing_at_once() -> None:
-    """Before the projections have followed."""
-    settle()
+def test_a_grade_whose_answer_was_lost_is_answered_though_it_is_nobodys_any_more(
+    handed_in: str, wire: Wire
+) -> None:
+    def reassign() -> None:
+        reassigned()
+        settle()
+
+    wire.lose_answer(reassign)
+    assert store.grade(BY_ASESOR, handed_in, scored(80))["score"] == 80
+    assert scores(handed_in) == [80]
+
+
+def test_what_too_many_have_written_since_is_not_written_again(wire: Wire) -> None:
+    identity = new_id()
+    take_in("submission", submission(id=identity, score=None, graded_at=None))
+    others = range(1, dynamo.REMEMBERED + 1)
+
+    def grade_too() -> None:
+        for score in others:
+            store.grade(BY_ADMIN, identity, scored(score))
+
+    wire.lose_answer(grade_too)
+    with pytest.raises(Unavailable):
+        store.grade(BY_ASESOR, identity, scored(80))
+    assert scores(identity) == [80, *others]
+
+
+def test_a_grade_that_was_long_on_its_way_overwrites_none(handed_in: str, wire: Wire) -> None:
+    held = wire.hold_back()
+    store.grade(BY_ASESOR, handed_in, scored(80))
+    store.grade(BY_ADMIN, handed_in, scored(90))
+    (deliver,) = held
+    deliver()
+    assert scores(handed_in) == [80, 90]
+
+
+def test_updated_at_never_goes_back_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = new_id()
+    moments = {"submitted_at": "2026-02-18T06:30:00.000Z", "updated_at": "2026-02-20T00:00:00.000Z"}
+    take_in("submission", submission(id=identity, score=None, graded_at=None, **moments))
+    monkeypatch.setattr("teaching.clock.now", lambda: "2026-02-19T00:00:00.000Z")
+    graded = store.grade(BY_ASESOR, identity, scored(80))
+    assert (graded["graded_at"], graded["updated_at"]) == (
+        "2026-02-19T00:00:00.000Z",
+        "2026-02-20T00:00:00.000Z",
+    )
+    monkeypatch.setattr("teaching.clock.now", lambda: "2026-02-01T00:00:00.000Z")
+    again = store.grade(BY_ASESOR, identity, scored(90))
+    assert (again["graded_at"], again["updated_at"]) == (graded["graded_at"], graded["updated_at"])
+
+
+def test_updated_at_does_not_go_back_when_a_grade_gives_way_to_a_hand_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("teaching.clock.now", lambda: "2026-02-25T00:00:00.000Z")
+    store.grade(BY_ASESOR, SUBMISSION, scored(80))
+    again = {"submitted_at": "2026-02-20T00:00:00.000Z", "updated_at": "2026-02-20T00:00:00.000Z"}
+    take_in("submission", submission(score=None, graded_at=None, **again))
+    row = stored_submission()
+    assert (row["status"], row["updated_at"]) == ("submitted", "2026-02-25T00:00:00.000Z")
+
+
+def reassigned() -> None:
+    """The participant has another asesor; the projections have not followed yet."""
     take_in("user", participant(asesor=OTHER_ASESOR, updated_at="2026-03-01T00:00:00.000Z"))
+
+
+def test_whoever_is_no_longer_the_asesor_sees_and_grades_nothing_at_once() -> None:
+    settle()
+    reassigned()
+    before = stored_submission()
     with pytest.raises(SubmissionNotFound):
         store.details(BY_ASESOR, SUBMISSION)
+    with pytest.raises(SubmissionNotFound):
+        store.grade(BY_ASESOR, SUBMISSION, scored(1))
+    assert stored_submission() == before
+
+
+def test_whoever_is_the_asesor_now_sees_and_grades_at_once() -> None:
+    settle()
+    reassigned()
+    assert store.details(BY_OTHER_ASESOR, SUBMISSION)["id"] == SUBMISSION
+    assert store.grade(BY_OTHER_ASESOR, SUBMISSION, scored(90))["score"] == 90
+    settle()
+    row = stored_submission()
+    assert (row["asesor_id"], row["status"]) == (OTHER_ASESOR, "graded")
+    assert row["asesor_item"] == f"{OTHER_ASESOR}#{ITEM}"
+
+
+@pytest.fixture
+def reassigned_meanwhile(monkeypatch: pytest.MonkeyPatch) -> list[Change]:
+    """The participant gets another asesor between what the next grade reads and its write; what is in the
+    list then follows.
+    """
+    transact = dynamo.transact
+    followed: list[Change] = []
+
+    def write_late(writes: Any) -> None:
+        monkeypatch.setattr(dynamo, "transact", transact)
+        reassigned()
+        assert projections.refresh(followed) == []
+        transact(writes)
+
+    monkeypatch.setattr(dynamo, "transact", write_late)
+    return followed
+
+
+def test_a_grade_that_meets_a_reassignment_comes_before_it(reassigned_meanwhile: list[Change]) -> None:
+    assert store.grade(BY_ASESOR, SUBMISSION, scored(90))["score"] == 90
+    settle()
+    row = stored_submission()
+    assert (row["asesor_id"], row["status"]) == (OTHER_ASESOR, "graded")
+    assert row["asesor_item"] == f"{OTHER_ASESOR}#{ITEM}"
+
+
+def test_a_grade_that_meets_what_a_reassignment_changed_comes_after_it(
+    reassigned_meanwhile: list[Change],
+) -> None:
+    reassigned_meanwhile.append(Change("UsersTable", PARTICIPANT))
+    with pytest.raises(SubmissionNotFound):
+        store.grade(BY_ASESOR, SUBMISSION, scored(90))
+    assert history() == [100]
+
+
+def test_an_item_that_has_only_just_come_in_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    get = dynamo.get
+
+    def late(table: str, key: dynamo.Key, *, consistent: bool = False) -> dynamo.Item | None:
+        return get(table, key, consistent=True) if consistent else None
+
+    monkeypatch.setattr(dynamo, "get", late)
+    assert store.details(BY_ASESOR, SUBMISSION)["item"]["id"] == ITEM
+
+
+@pytest.mark.parametrize(("table", "gone"), [("UsersTable", PARTICIPANT), ("ItemsTable", ITEM)])
+@pytest.mark.parametrize("caller", [BY_ADMIN, BY_ASESOR])
+def test_without_its_participant_or_its_item_a_submission_is_not_there(
+    table: str, gone: str, caller: Caller
+) -> None:
+    delete_rows(table, [{"id": gone}])
+    with pytest.raises(SubmissionNotFound):
+        store.details(caller, SUBMISSION)

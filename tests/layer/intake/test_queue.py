@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.meter import metered
 from local import demo
-from teaching import clock, dynamo, sqs
+from teaching import clock, dynamo, projections, sqs
 from teaching.coaching import store as coaching
 from teaching.coaching.rules import Mark
 from teaching.directory import store as directory
@@ -21,6 +21,7 @@ from teaching.grading.rules import Grade, SubmissionQuery
 from teaching.http.pages import PageQuery
 from teaching.intake import queue
 from teaching.intake.records import SessionRecord
+from teaching.streams import Change
 from tests.support import (
     ASESOR,
     BY_ADMIN,
@@ -33,6 +34,8 @@ from tests.support import (
     SESSION,
     SUBMISSION,
     Data,
+    Deliver,
+    Wire,
     delete_rows,
     item,
     message,
@@ -477,6 +480,88 @@ def test_whoever_arrives_while_a_roster_is_written_is_on_it(monkeypatch: pytest.
     monkeypatch.setattr(coaching, "_write_roster", arrive)
     take_in("session", session())
     assert on_roster() == [PARTICIPANT]
+
+
+def names_on_roster() -> list[str]:
+    return [row["user"]["name"] for row in coaching.presences(BY_ASESOR, SESSION, ANY).rows]
+
+
+def rename_heard_by_rows() -> None:
+    """A rename, followed by the rows that there are."""
+    take_in("user", participant(name="Siti R.", updated_at=NEWER))
+    assert projections.refresh([Change("UsersTable", PARTICIPANT)]) == []
+
+
+def test_a_rename_while_a_roster_is_written_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    take_in_people()
+    write = coaching._write_roster
+
+    def rename_first(*arguments: Any) -> bool:
+        rename_heard_by_rows()
+        return write(*arguments)
+
+    monkeypatch.setattr(coaching, "_write_roster", rename_first)
+    take_in("session", session())
+    assert names_on_roster() == ["Siti R."]
+
+
+@pytest.mark.parametrize("invited", [[PARTICIPANT], [PARTICIPANT, OTHER_PARTICIPANT]])
+def test_a_crash_after_a_roster_was_written_is_made_good_when_the_record_comes_again(
+    monkeypatch: pytest.MonkeyPatch, invited: list[str]
+) -> None:
+    """Of which the session may have heard already: the rest of what the record brings is old."""
+    take_in("user", demo.SPEC_USERS[0])
+    write = coaching._write_roster
+
+    def crash(*arguments: Any) -> bool:
+        rename_heard_by_rows()
+        assert write(*arguments)
+        raise Unavailable
+
+    sent = message("session", session(participant_ids=invited))
+    with monkeypatch.context() as patch:
+        patch.setattr(coaching, "_write_roster", crash)
+        assert queue.take([sent])["batchItemFailures"]
+    assert names_on_roster() == []
+    assert queue.take([sent]) == {"batchItemFailures": []}
+    assert names_on_roster() == ["Siti R."]
+
+
+def test_what_is_written_of_a_large_roster_is_right_before_the_rest_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    take_in_people()
+    write = coaching._write_roster
+
+    def rename_first(*arguments: Any) -> bool:
+        rename_heard_by_rows()
+        return write(*arguments)
+
+    monkeypatch.setattr(coaching, "_write_roster", rename_first)
+    others = [f"ffffffff-0000-4000-8000-{number:012}" for number in range(150)]
+    sent = message("session", session(participant_ids=[PARTICIPANT, *others]))
+    assert queue.take([sent], Time(2))["batchItemFailures"]
+    assert names_on_roster() == ["Siti R."]
+
+
+def test_a_roster_that_was_long_on_its_way_brings_no_old_name_back(wire: Wire) -> None:
+    """Given up by the client and made anew, it is delivered when the name has changed since."""
+    take_in_people()
+    take_in("session", session(participant_ids=[]))
+    record = SessionRecord.model_validate(session(updated_at=NEWER))
+    held: list[list[Deliver]] = []
+
+    def has_time() -> bool:
+        held.append(wire.hold_back(times=3))
+        return True
+
+    coaching.save(record, has_time)
+    rename_heard_by_rows()
+    assert names_on_roster() == ["Siti R."]
+    (of_write,) = held
+    for deliver in of_write:
+        deliver()
+    assert names_on_roster() == ["Siti R."]
 
 
 def test_old_and_new_at_once_end_with_the_new() -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from teaching.errors import Damaged
 from teaching.tally import tree
-from teaching.tally.nodes import NodeName
-from teaching.tally.pages import MissingNode, window
+from teaching.tally.nodes import NodeName, Stored
+from teaching.tally.pages import window
 from teaching.tally.tree import BRANCH_MOST, LEAF_MOST, ROOT, Branch, Entry, Node
 
 STATUSES = ("in_progress", "submitted", "graded")
@@ -29,10 +30,10 @@ class Shelf:
         in_order = sorted(entries, key=tree_key)
         self.lists[name] = {**tree.build(in_order, lambda: f"node {next(numbers)}", fill=0.7)}
 
-    def __call__(self, names: Sequence[NodeName]) -> dict[NodeName, Node]:
+    def __call__(self, names: Sequence[NodeName]) -> dict[NodeName, Stored]:
         self.trips += 1
         self.reads += len(names)
-        return {(of, name): node for of, name in names if (node := self.lists[of].get(name))}
+        return {(of, name): Stored(node, 1) for of, name in names if (node := self.lists[of].get(name))}
 
 
 def entries(random: Random, prefix: str, number: int, times: int) -> list[Entry]:
@@ -75,6 +76,9 @@ def test_the_pages_are_the_merged_lists_cut_in_pieces(
             found = window(list(shelf.lists), wanted, offset, limit, shelf, given_as_is)
             assert found.total == len(expected)
             assert found.rows == expected[offset : offset + limit]
+            if found.rows and not extra:
+                low, high = found.rows[-1].key, found.rows[0].key
+                assert found.passed == sum(low <= row.key <= high for row in rows)
 
 
 def any_label(label: str) -> bool:
@@ -105,5 +109,15 @@ def test_a_node_that_went_away_while_it_was_read_is_an_error_not_a_short_page() 
     root = shelf.lists["list"][ROOT]
     assert isinstance(root, Branch)
     shelf.lists["list"][root.children[-1].node] = None
-    with pytest.raises(MissingNode):
+    with pytest.raises(Damaged):
+        window(["list"], any_label, 0, 25, shelf)
+
+
+def test_a_node_that_is_not_what_its_branch_says_is_an_error_not_a_wrong_total() -> None:
+    shelf = Shelf()
+    shelf.add("list", entries(Random(1), "row", 3 * LEAF_MOST, 10**6))
+    root = shelf.lists["list"][ROOT]
+    assert isinstance(root, Branch)
+    shelf.lists["list"][root.children[-1].node] = shelf.lists["list"][root.children[0].node]
+    with pytest.raises(Damaged):
         window(["list"], any_label, 0, 25, shelf)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from teaching import clock
 from teaching.directory.people import Person, person_copy, read_copy
 from teaching.directory.search import SESSION, Document, normalised
 from teaching.errors import CannotBeEnded, CannotBeStarted, InvalidBody
@@ -148,38 +149,49 @@ def start(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
         raise CannotBeStarted("it has no meeting link")
     if stored["status"] == Status.ONGOING:
         return {}
-    return {"status": Status.ONGOING.value, "started_at": now, "moved_here": True, "updated_at": now}
+    return _moved(stored, {"status": Status.ONGOING.value, "started_at": now}, now)
 
 
 def end(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """What ending changes in the row. Raises `CannotBeEnded`."""
+    """What ending changes in the row; whatever the clock says, it ends no sooner than it started.
+
+    Raises `CannotBeEnded`.
+    """
     if stored["status"] != Status.ONGOING:
         raise CannotBeEnded(f"it is {stored['status']}")
-    return {"status": Status.COMPLETED.value, "ended_at": now, "moved_here": True, "updated_at": now}
+    ended_at = clock.following(now, stored["updated_at"], stored.get("started_at"))
+    return _moved(stored, {"status": Status.COMPLETED.value, "ended_at": ended_at}, ended_at)
 
 
-def mark(session: Mapping[str, Any], roster: Mapping[str, Any] | None) -> None:
-    """Whether the mark is possible. Raises `InvalidBody`."""
+def _moved(stored: Mapping[str, Any], changes: Mapping[str, Any], moment: str) -> dict[str, Any]:
+    return {**changes, "moved_here": True, "updated_at": clock.latest(moment, stored["updated_at"])}
+
+
+def mark(session: Mapping[str, Any], roster: dict[str, Any] | None) -> dict[str, Any]:
+    """The row that a mark is put in. Raises `InvalidBody` when the mark is not possible."""
     if session["status"] == Status.CANCELLED:
         raise InvalidBody("the coaching session is cancelled")
     if not roster or not roster.get("invited"):
         raise InvalidBody("participant_id: is not on the roster of the coaching session")
+    return roster
 
 
-def marking(given: Mark, new_id: str, now: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a mark sets in the roster row, and what it sets only where nothing is set yet."""
-    changes: dict[str, Any] = {"status": given.status.value, "updated_at": now}
-    once = {"id": new_id, "created_at": now}
+def marking(stored: Mapping[str, Any], given: Mark, new_id: str, now: str) -> dict[str, Any]:
+    """What a mark changes in the roster row; its moments are never before those of the mark before."""
+    moment = clock.latest(now, stored.get("updated_at"))
+    changes: dict[str, Any] = {"status": given.status.value, "updated_at": moment}
+    if not stored.get("id"):
+        changes |= {"id": new_id, "created_at": moment}
     if "feedback_notes" in given.model_fields_set:
         changes["feedback_notes"] = given.feedback_notes
     if given.joined_at:
         changes["joined_at"] = given.joined_at
-        once["first_joined_at"] = given.joined_at
     elif given.status in CAME:
-        once |= {"joined_at": now, "first_joined_at": now}
+        changes["joined_at"] = stored.get("joined_at") or moment
     else:
         changes["joined_at"] = None
-    return changes, once
+    changes["first_joined_at"] = stored.get("first_joined_at") or changes["joined_at"]
+    return changes
 
 
 def arrival(stored: Mapping[str, Any] | None, record: SessionRecord) -> dict[str, Any] | None:
@@ -192,6 +204,7 @@ def arrival(stored: Mapping[str, Any] | None, record: SessionRecord) -> dict[str
         return None
     changes = record.model_dump(exclude={"id", "participant_ids"}) | {
         "source_updated_at": record.updated_at,
+        "updated_at": clock.latest(record.updated_at, (stored or {}).get("updated_at")),
         "roster": sha256("".join(sorted(set(record.participant_ids))).encode()).hexdigest(),
     }
     if stored and stored.get("moved_here"):
@@ -199,7 +212,6 @@ def arrival(stored: Mapping[str, Any] | None, record: SessionRecord) -> dict[str
             changes["status"] = stored["status"]
         for name in ("started_at", "ended_at"):
             changes[name] = stored.get(name) or changes[name]
-        changes["updated_at"] = max(stored["updated_at"], record.updated_at)
     return changes
 
 

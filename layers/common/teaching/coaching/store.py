@@ -13,16 +13,16 @@ from teaching.coaching import rules
 from teaching.coaching.rules import EndedSession, Mark, MarkedPresence, PresenceRow, SessionRow
 from teaching.directory import search
 from teaching.dynamo import Item, Key
-from teaching.errors import NotFinished, SessionNotFound
+from teaching.errors import Damaged, NotFinished, SessionNotFound
 from teaching.http.auth import PARTICIPANT, Caller
 from teaching.http.envelope import Redirect
 from teaching.http.pages import Page, PageQuery
 from teaching.intake.records import SessionRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
-from teaching.tally.check import Listed, Source
 from teaching.tally.nodes import Counted
-from teaching.tally.tree import Entry
+from teaching.tally.source import Listed, Source
+from teaching.tally.tree import ROOT, Entry
 
 KIND = "session"
 
@@ -46,7 +46,11 @@ def _first_page(own: str | None, query: PageQuery) -> Page[SessionRow]:
     totals, rows = dynamo.both(
         lambda: tally.totals(rules.list_name(own)), lambda: _run(own, "~", query.per_page)
     )
-    total = len(rows) if len(rows) < query.per_page else max(len(rows), totals.of(rules.any_label))
+    total = len(rows)
+    if total == query.per_page:
+        if totals is None:
+            raise Damaged(rules.list_name(own), ROOT)
+        total = max(total, totals.of(rules.any_label))
     return _page(rows, total, query)
 
 
@@ -129,23 +133,18 @@ def mark(caller: Caller, session: str, given: Mark) -> MarkedPresence:
 
     Raises `SessionNotFound`, `InvalidBody`.
     """
+    sessions, presences = settings().sessions_table, settings().presences_table
     key = _presence_key(session, given.participant_id)
+    request = dynamo.Request(presences, key)
 
     def once() -> Item:
-        found = dynamo.batch_get(
-            {settings().sessions_table: [{"id": session}], settings().presences_table: [key]}, consistent=True
-        )
-        stored = _own(caller, next(iter(found[settings().sessions_table]), None))
-        rules.mark(stored, next(iter(found[settings().presences_table]), None))
-        changes, once_only = rules.marking(given, str(uuid4()), clock.now())
-        return dynamo.update(
-            settings().presences_table,
-            key,
-            changes,
-            once=once_only,
-            condition="invited = :yes",
-            values={":yes": True},
-        )
+        found = dynamo.batch_get({sessions: [{"id": session}], presences: [key]}, consistent=True)
+        row = next(iter(found[presences]), None)
+        if written := request.written(row):
+            return written
+        stored = _own(caller, next(iter(found[sessions]), None))
+        roster = rules.mark(stored, row)
+        return request.write(roster, rules.marking(roster, given, str(uuid4()), clock.now()))
 
     return rules.marked_presence(dynamo.unless_lost(once))
 
@@ -163,17 +162,16 @@ def end(caller: Caller, session: str) -> EndedSession:
 
 def _moved(caller: Caller, session: str, rule: Callable[[Mapping[str, Any], str], dict[str, Any]]) -> Item:
     """The session after the rule's changes; two that move it at once see one change."""
-    written_by = str(uuid4())
+    table, key = settings().sessions_table, {"id": session}
+    request = dynamo.Request(table, key)
 
     def once() -> Item:
-        stored = _own(caller, dynamo.get(settings().sessions_table, {"id": session}, consistent=True))
-        if stored.get("written_by") == written_by:
-            return stored  # Though the answer to the write was lost.
+        row = dynamo.get(table, key, consistent=True)
+        if written := request.written(row):
+            return written
+        stored = _own(caller, row)
         changes = rule(stored, clock.now())
-        if not changes:
-            return stored
-        changes["written_by"] = written_by
-        return dynamo.update_from(settings().sessions_table, {"id": session}, stored, changes)
+        return request.write(stored, changes) if changes else stored
 
     return dynamo.unless_lost(once)
 
@@ -277,10 +275,16 @@ def _save_roster(record: SessionRecord, number: int, has_time: Callable[[], bool
             raise NotFinished
         if not _write_roster(session, number, some):
             return
-    # They may have changed or arrived meanwhile, and their change have found no row yet.
-    written = changes.keys() & participants
+        _follow(session, {participant: row for participant, row in some if participant in participants})
+
+
+def _follow(session: str, written: Mapping[str, Mapping[str, Any]]) -> None:
+    """Looks at the people of roster rows again.
+
+    They may have changed or arrived while the rows were written, and their change have found no row yet.
+    """
     for participant, user in _users(written, consistent=True).items():
-        if not dynamo.carries(changes[participant], rules.roster_derived(participant, user, True)):
+        if not dynamo.carries(written[participant], rules.roster_derived(participant, user, True)):
             refresh_presence(session, participant)
 
 
@@ -291,8 +295,10 @@ def _write_roster(session: str, number: int, changes: Iterable[tuple[str, Mappin
     for participant, of_row in changes:
         row = _presence_key(session, participant)
         writes.append({"Update": dynamo.update_arguments(settings().presences_table, row, of_row)})
+    # What is on its way for long is not made again when the people's names are others.
+    token = str(uuid4())
     try:
-        dynamo.unless_busy(lambda: dynamo.transact(writes))
+        dynamo.unless_busy(lambda: dynamo.transact(writes, token))
     except dynamo.ConditionFailed:
         return False
     return True

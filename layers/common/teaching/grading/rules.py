@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from typing_extensions import TypedDict
 
-from teaching import jsons
+from teaching import clock, jsons
 from teaching.directory.people import (
     Copy,
     ItemSummary,
@@ -136,22 +136,28 @@ def _grader(stored: Mapping[str, Any]) -> Person | None:
 def grading(
     stored: Mapping[str, Any], grade: Grade, grader: str, grader_copy: Copy, now: str
 ) -> dict[str, Any]:
-    """What grading changes in the row; nothing when the grade is the present one. Raises `CannotBeGraded`."""
+    """What grading changes in the row; nothing when the grade is the present one. Raises `CannotBeGraded`.
+
+    Whatever the clock says, a grade is not given before the hand-in, nor before the grade that it replaces.
+    """
     if stored["status"] not in GRADABLE:
         raise CannotBeGraded(f"it is {stored['status']}, not handed in yet")
     feedback = grade.feedback if "feedback" in grade.model_fields_set else stored.get("feedback")
     present = (stored["status"], stored.get("grader_id"), stored.get("score"), stored.get("feedback"))
     if present == (Status.GRADED, grader, grade.score, feedback):
         return {}
+    graded_at = clock.following(
+        now, stored["updated_at"], stored.get("submitted_at"), stored.get("graded_at")
+    )
     changes = {
         "status": Status.GRADED.value,
         "score": grade.score,
         "feedback": feedback,
-        "graded_at": now,
+        "graded_at": graded_at,
         "graded_by": grader_copy,
         "grader_id": grader,
         "graded_here": True,
-        "updated_at": now,
+        "updated_at": clock.latest(graded_at, stored["updated_at"]),
     }
     return changes | keys({**stored, **changes})
 
@@ -179,6 +185,7 @@ def arrival(stored: Mapping[str, Any] | None, record: SubmissionRecord) -> dict[
         "response_snapshot": jsons.dumps(record.response_snapshot),
         "grader_id": record.graded_by,
         "source_updated_at": record.updated_at,
+        "updated_at": clock.latest(record.updated_at, (stored or {}).get("updated_at")),
     }
     if stored and stored.get("graded_here"):
         if hands_in_anew(stored, record):
@@ -188,7 +195,6 @@ def arrival(stored: Mapping[str, Any] | None, record: SubmissionRecord) -> dict[
                 name: stored.get(name) for name in ("status", "score", "feedback", "graded_at", "grader_id")
             }
             changes |= {"submitted_at": stored["submitted_at"]}
-            changes |= {"updated_at": max(stored["updated_at"], record.updated_at)}
     return changes
 
 

@@ -5,16 +5,15 @@ Costs are sequential round trips of requests that succeed at first; every functi
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 from teaching import clock, dynamo
 from teaching.directory import people, search
 from teaching.dynamo import Item
-from teaching.errors import SubmissionNotFound
+from teaching.errors import Damaged, SubmissionNotFound
 from teaching.grading import finding, rules
 from teaching.grading.rules import (
     Grade,
@@ -31,12 +30,14 @@ from teaching.http.pages import Page
 from teaching.intake.records import SubmissionRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
-from teaching.tally.check import Listed, Source
 from teaching.tally.nodes import Counted
 from teaching.tally.pages import Window
-from teaching.tally.tree import Entry, Key
+from teaching.tally.source import Listed, Source
+from teaching.tally.tree import ROOT, Entry, Key, Sum
 
 KIND = "submission"
+NEW_MOST = 500
+"""Rows of one status that a list without a tree may have: what came in within a moment."""
 RANGE_MOST = 6
 """As many rows in a range of an index cost about as much as a row read alone, half a unit."""
 Found = tuple[Entry, Item | None]
@@ -60,48 +61,69 @@ def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
 
 
 def statistics(caller: Caller) -> Statistics:
-    """One round trip, however many submissions there are."""
-    return rules.statistics(tally.totals(Scope(caller.own).list))
+    """One round trip, however many submissions there are. Raises `Damaged`."""
+    scope = Scope(caller.own)
+    return rules.statistics(tally.totals(scope.list) or _totals_of_new(scope))
+
+
+def _totals_of_new(scope: Scope) -> Sum:
+    """Of a list that has no tree yet: it holds no more than what has come within a moment.
+
+    One round trip. Raises `Damaged` for a longer one, the tree of which must have been lost.
+    """
+    runs = dynamo.at_once(*[partial(_run, scope, status, "~", NEW_MOST) for status in Status])
+    if any(len(run) == NEW_MOST for run in runs):
+        raise Damaged(scope.list, ROOT)
+    graded = [Decimal(row["score"]) for row in runs[list(Status).index(Status.GRADED)]]
+    counts = {status.value: len(run) for status, run in zip(Status, runs, strict=True)}
+    return Sum(counts, sum(graded, Decimal(0)))
 
 
 def details(caller: Caller, submission: str) -> SubmissionDetails:
     """Two round trips. Raises `SubmissionNotFound`, also for one that is not the caller's to see."""
-    stored = _visible(caller, dynamo.get(settings().submissions_table, {"id": submission}, consistent=True))
-    found = dynamo.batch_get(
-        {
-            settings().users_table: [{"id": stored["user_id"]}],
-            settings().items_table: [{"id": stored["item_id"]}],
-        }
+    tables = settings()
+    stored = _complete(dynamo.get(tables.submissions_table, {"id": submission}, consistent=True))
+    user, item = dynamo.both(
+        lambda: dynamo.get(tables.users_table, {"id": stored["user_id"]}, consistent=True),
+        lambda: _item(stored["item_id"]),
     )
-    (user,), (item,) = found[settings().users_table], found[settings().items_table]
-    if caller.own not in (None, user.get("asesor_id")):
+    participant = _own(caller, user)
+    if not item:
         raise SubmissionNotFound()
     return {
         **rules.graded_submission(stored),
-        "user": people.participant(user),
+        "user": people.participant(participant),
         "item": people.material_item(item),
     }
 
 
+def _item(identity: str) -> Item | None:
+    """Read consistently, which costs twice as much, only when it seems not to be there."""
+    table, key = settings().items_table, {"id": identity}
+    return dynamo.get(table, key) or dynamo.get(table, key, consistent=True)
+
+
 def grade(caller: Caller, submission: str, given: Grade) -> GradedSubmission:
-    """Two round trips, one of them the single conditional write; a grade that it replaces is kept with it.
+    """Three round trips (two of an admin), one of them the single conditional write; a grade that it replaces
+    is kept with it.
 
     Raises `SubmissionNotFound`, `CannotBeGraded`; `Unavailable` when others keep changing the row.
     """
     table, users = settings().submissions_table, settings().users_table
-    written_by = str(uuid4())
+    key = {"id": submission}
+    request = dynamo.Request(table, key)
 
     def once() -> Item:
-        found = dynamo.batch_get({table: [{"id": submission}], users: [{"id": caller.id}]}, consistent=True)
-        stored = _visible(caller, next(iter(found[table]), None))
-        if stored.get("written_by") == written_by:
-            return stored  # Though the answer to the write was lost.
+        found = dynamo.batch_get({table: [key], users: [{"id": caller.id}]}, consistent=True)
+        row = next(iter(found[table]), None)
+        if written := request.written(row):
+            return written
+        stored = _complete(row)
+        if caller.own:
+            _own(caller, dynamo.get(users, {"id": stored["user_id"]}, consistent=True))
         grader = next(map(people.person_copy, found[users]), people.unknown_person(caller.id))
         changes = rules.grading(stored, given, caller.id, grader, clock.now())
-        if not changes:
-            return stored
-        changes["written_by"] = written_by
-        return dynamo.update_from(table, {"id": submission}, stored, changes, _kept(stored))
+        return request.write(stored, changes, _kept(stored)) if changes else stored
 
     return rules.graded_submission(dynamo.unless_lost(once))
 
@@ -112,25 +134,53 @@ def _kept(stored: Item) -> list[dict[str, Any]]:
     return [{"Put": dynamo.put_arguments(settings().history_table, past)}] if past else []
 
 
-def _visible(caller: Caller, stored: Item | None) -> Item:
-    if not stored or not stored.get("order_key") or caller.own not in (None, stored.get("asesor_id")):
+def _complete(stored: Item | None) -> Item:
+    """One that waits for its participant or item is not there."""
+    if not stored or not stored.get("order_key"):
         raise SubmissionNotFound()
     return stored
 
 
+def _own(caller: Caller, participant: Item | None) -> Item:
+    """The participant as the store has them now; the copy in a submission may still name another asesor."""
+    if not participant or caller.own not in (None, participant.get("asesor_id")):
+        raise SubmissionNotFound()
+    return participant
+
+
 def _first_page(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
-    """The totals and the newest rows of each status, at once."""
+    """The totals and the newest rows of each status, at once.
+
+    A row that moves on meanwhile is found in both statuses rather than in none, for it goes the way in
+    which they are asked for. Raises `Damaged`.
+    """
     statuses = [query.status] if query.status else list(Status)
     totals, runs = dynamo.both(
         lambda: tally.totals(scope.list),
         lambda: dynamo.at_once(*[partial(_run, scope, status, "~", query.per_page) for status in statuses]),
     )
-    total = sum(
-        len(run) if len(run) < query.per_page else max(len(run), totals.of(scope.wants(status)))
-        for status, run in zip(statuses, runs, strict=True)
-    )
-    rows = sorted((row for run in runs for row in run), key=_order, reverse=True)
+    rows = _each_once(row for run in runs for row in run)
+    total = len(rows)
+    if any(len(run) == query.per_page for run in runs):
+        if totals is None:
+            raise Damaged(scope.list, ROOT)
+        total = max(total, totals.of(scope.wants(query.status)))
     return Page([rules.row(row) for row in rows[: query.per_page]], total, query)
+
+
+def _each_once(rows: Iterable[Item]) -> list[Item]:
+    """Rows, newest first; of one that was read in two statuses what it became later."""
+    latest: dict[str, Item] = {}
+    for row in rows:
+        known = latest.get(row["id"])
+        if known is None or _stage(known) < _stage(row):
+            latest[row["id"]] = row
+    return sorted(latest.values(), key=_order, reverse=True)
+
+
+def _stage(row: Item) -> tuple[str, int]:
+    """How far a submission is: a newer hand-in begins anew."""
+    return row.get("submitted_at") or "", list(Status).index(Status(row["status"]))
 
 
 def _page_at(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
@@ -145,16 +195,19 @@ def _page_at(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
     if contiguous and query.status and window.rows:
         rows = _run(scope, query.status, "#".join(window.rows[0].key), query.per_page)
     else:
-        rows = _rows_of(scope, window)
+        rows = _rows_of(scope, window, query.status)
     total = max(window.total, query.offset + len(rows) if rows else 0)
     return Page([rules.row(row) for row in rows], total, query)
 
 
-def _rows_of(scope: Scope, window: Window) -> list[Item]:
+def _rows_of(scope: Scope, window: Window, status_asked: Status | None) -> list[Item]:
     """The rows of a window, read at once: as one range of the index for each status, or each row alone
     where few of those in the ranges are wanted.
+
+    The tree is a moment behind: a row that the index no longer has where the tree said is asked of the
+    table, in one more round trip.
     """
-    wanted = {entry.id for entry in window.rows}
+    wanted = {entry.id: entry for entry in window.rows}
     keys: defaultdict[Status, list[str]] = defaultdict(list)
     for entry in window.rows:
         keys[Status(entry.label.partition("#")[0])].append("#".join(entry.key))
@@ -162,8 +215,15 @@ def _rows_of(scope: Scope, window: Window) -> list[Item]:
         reads = [partial(_range, scope, status, key, key) for status in keys for key in keys[status]]
     else:
         reads = [partial(_range, scope, status, min(keys[status]), max(keys[status])) for status in keys]
-    runs = dynamo.at_once(*reads)
-    return sorted((row for run in runs for row in run if row["id"] in wanted), key=_order, reverse=True)
+    rows = [row for run in dynamo.at_once(*reads) for row in run if row["id"] in wanted]
+    moved = [wanted[identity] for identity in wanted.keys() - {row["id"] for row in rows}]
+    if moved:
+        rows += [
+            row
+            for row in _rows_by_id(moved, scope, status_asked, consistent=True)
+            if _order(row) == wanted[row["id"]].key
+        ]
+    return _each_once(rows)
 
 
 def _range(scope: Scope, status: Status, low: str, high: str) -> list[Item]:
@@ -239,7 +299,7 @@ def _search(scope: Scope, query: SubmissionQuery, text: str) -> Page[SubmissionR
     if len(whole) == 1:
         item = scope._replace(item=whole[0])
         of_item, alone = dynamo.both(
-            lambda: _rows_of(item, window._replace(rows=listed)),
+            lambda: _rows_of(item, window._replace(rows=listed), query.status),
             lambda: _rows_by_id(by_id, scope, query.status),
         )
     else:
@@ -354,10 +414,13 @@ def _look_through(given: _Search, item: str, status: Status) -> list[Found]:
     return found
 
 
-def _rows_by_id(entries: Sequence[Entry], scope: Scope, status: Status | None) -> list[Item]:
+def _rows_by_id(
+    entries: Sequence[Entry], scope: Scope, status: Status | None, *, consistent: bool = False
+) -> list[Item]:
     """The rows of the entries, but for those that are no more what they were found as."""
     table = settings().submissions_table
-    read = dynamo.batch_get({table: [{"id": entry.id} for entry in entries]})[table]
+    keys = [{"id": entry.id} for entry in entries]
+    read = dynamo.batch_get({table: keys}, consistent=consistent)[table]
     return [row for row in read if _meets(row, scope, status)]
 
 
@@ -366,6 +429,8 @@ def _meets(row: Item, scope: Scope, status: Status | None) -> bool:
     return (
         bool(row.get("order_key"))
         and scope.asesor in (None, row.get("asesor_id"))
+        and scope.course in (None, row["course_id"])
+        and scope.item in (None, row["item_id"])
         and status in (None, row["status"])
     )
 

@@ -19,6 +19,7 @@ from teaching import jsons, limits
 from teaching.errors import (
     ApiError,
     BodyTooLarge,
+    Damaged,
     Forbidden,
     InvalidBody,
     InvalidQuery,
@@ -30,6 +31,7 @@ from teaching.http.auth import Role, caller_of
 from teaching.http.envelope import Answer, Redirect
 from teaching.http.fields import details, given_twice, is_uuid
 from teaching.log import logger
+from teaching.settings import settings
 
 Event = Mapping[str, Any]
 
@@ -53,6 +55,8 @@ class Endpoint:
         except ApiError as error:
             if isinstance(error, Unavailable):
                 logger().warning("service unavailable", extra=_request(event), exc_info=True)
+            if isinstance(error, Damaged):
+                _ask_for_mending(error)
             return envelope.failure(error)
         except Exception:
             logger().exception("unhandled fault", extra=_request(event))
@@ -95,6 +99,17 @@ def endpoint(
         return Endpoint(function, roles, missing, query, body, enveloped, message, errors)
 
     return declare
+
+
+def _ask_for_mending(damaged: Damaged) -> None:
+    """As good as it goes: the scheduled check finds the damage too."""
+    # Imported only then: its client costs a cold start.
+    from teaching.streams import Change, set_aside
+
+    try:
+        set_aside([Change(settings().tallies_table, damaged.list_name)])
+    except Exception:
+        logger().exception("damage could not be told", extra={"list": damaged.list_name})
 
 
 def _request(event: Event) -> dict[str, Any]:

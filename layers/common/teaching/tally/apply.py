@@ -9,7 +9,7 @@ one does not replace a newer one; and a ledger is written only over the version 
 second one notices, and puts right what it may have left of an older state.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -19,14 +19,12 @@ from teaching.errors import Damaged, Unavailable
 from teaching.log import logger
 from teaching.settings import settings
 from teaching.tally.nodes import NOTHING, Counted, Ledger, ledger_row, read_ledgers
+from teaching.tally.source import Current
 from teaching.tally.tree import Change, Entry, Key
 from teaching.tally.writer import TRIES, write_lists
 
 BLOCK = 1000
 """Rows that are moved together: the more, the more of them share a write."""
-
-Current = Callable[[Sequence[str]], Mapping[str, Counted]]
-"""Reads (consistently) what ids count as now; one that is gone is left out."""
 
 Place = tuple[str, Key]
 """(list, key)"""

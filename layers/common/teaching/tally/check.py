@@ -9,7 +9,6 @@ node, and all below it, is built anew from the rows.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
@@ -18,33 +17,15 @@ from teaching.dynamo import ConditionFailed
 from teaching.errors import Unavailable
 from teaching.settings import settings
 from teaching.tally import tree
-from teaching.tally.apply import Applied, Current, Place, apply
+from teaching.tally.apply import Applied, Place, apply
 from teaching.tally.nodes import Stored, new_name, node_row, read_nodes
+from teaching.tally.source import Listed, Source
 from teaching.tally.tree import HIGHEST, LOWEST, ROOT, Branch, Change, Child, Entry, Key, Leaf, Node
 from teaching.tally.writer import write_lists
 
 NODES_AT_ONCE = 100
 MENDS_MOST = 1000
 """Damaged places that one call mends."""
-
-
-class Listed(NamedTuple):
-    """What an index says of one row of a list; None stands for what it does not know."""
-
-    id: str
-    key: Key | None
-    label: str | None
-    score: Decimal | None
-
-
-class Source(NamedTuple):
-    """The rows that lists are of."""
-
-    kind: str
-    """Their ids are `<kind>#<id>`."""
-    current: Current
-    listed: Callable[[str, Key, Key], Iterator[Listed]]
-    """The rows of a list, from a key up to and without another, by an index."""
 
 
 class Checked(NamedTuple):
