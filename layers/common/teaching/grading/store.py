@@ -4,7 +4,7 @@ Costs are sequential round trips of requests that succeed at first; every functi
 `Unavailable`.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -67,16 +67,23 @@ def statistics(caller: Caller) -> Statistics:
 
 
 def _totals_of_new(scope: Scope) -> Sum:
-    """Of a list that has no tree yet: it holds no more than what has come within a moment.
+    """Of a list that has no tree yet. One round trip. Raises `Damaged`."""
+    rows = _rows_of_new(scope, list(Status))
+    counts = Counter(str(row["status"]) for row in rows)
+    graded = [Decimal(row["score"]) for row in rows if row["status"] == Status.GRADED]
+    return Sum(counts, sum(graded, Decimal(0)))
+
+
+def _rows_of_new(scope: Scope, statuses: Sequence[Status]) -> list[Item]:
+    """All rows of a list that has no tree yet: no more than what has come within a moment.
 
     One round trip. Raises `Damaged` for a longer one, the tree of which must have been lost.
     """
-    runs = dynamo.at_once(*[partial(_run, scope, status, "~", NEW_MOST) for status in Status])
+    runs = dynamo.at_once(*[partial(_run, scope, status, "~", NEW_MOST) for status in statuses])
     if any(len(run) == NEW_MOST for run in runs):
         raise Damaged(scope.list, ROOT)
-    graded = [Decimal(row["score"]) for row in runs[list(Status).index(Status.GRADED)]]
-    counts = {status.value: len(run) for status, run in zip(Status, runs, strict=True)}
-    return Sum(counts, sum(graded, Decimal(0)))
+    rows = _each_once(row for run in runs for row in run)
+    return [row for row in rows if _has_index(scope) or row["course_id"] == scope.course]
 
 
 def details(caller: Caller, submission: str) -> SubmissionDetails:
@@ -186,12 +193,17 @@ def _stage(row: Item) -> tuple[str, int]:
 def _page_at(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
     """The tree tells the rows' keys, the index holds the rows.
 
-    One status is contiguous in its index, so its page needs only the key of the first row.
+    One status is contiguous in its index, so its page needs only the key of the first row. A list that
+    seems to be empty may only have no tree yet: that costs a trip more. Raises `Damaged`.
     """
     contiguous = query.status and _has_index(scope)
     window = tally.rows_at(
         [scope.list], scope.wants(query.status), query.offset, 1 if contiguous else query.per_page
     )
+    if not window.total:
+        all_rows = _rows_of_new(scope, [query.status] if query.status else list(Status))
+        rows = all_rows[query.offset : query.offset + query.per_page]
+        return Page([rules.row(row) for row in rows], len(all_rows), query)
     if contiguous and query.status and window.rows:
         rows = _run(scope, query.status, "#".join(window.rows[0].key), query.per_page)
     else:

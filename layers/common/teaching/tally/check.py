@@ -144,14 +144,7 @@ def _sound(below: _Below, stored: Stored | None) -> Node | None:
         return None
     if stored.version == below.child.version and tree.total(stored.node) != below.child.sum:
         return None
-    keys = (
-        [entry.key for entry in stored.node.entries]
-        if isinstance(stored.node, Leaf)
-        else [child.low for child in stored.node.children[1:]]
-    )
-    if keys and not below.low <= keys[0] <= keys[-1] < below.high:
-        return None
-    return stored.node
+    return stored.node if tree.lies_within(stored.node, below.low, below.high) else None
 
 
 def _height(list_name: str, node: Node) -> int:

@@ -113,6 +113,8 @@ def _sound(segment: _Segment, stored: Stored | None) -> Node:
     child = segment.child
     if child and child.version == stored.version and child.sum != tree.total(stored.node):
         raise Damaged(*segment.name)
+    if not tree.lies_within(stored.node, segment.low, segment.high):
+        raise Damaged(*segment.name)
     return stored.node
 
 

@@ -133,6 +133,16 @@ def most(node: Node, name: str) -> int:
     return ROOT_MOST if name == ROOT else BRANCH_MOST
 
 
+def lies_within(node: Node, low: Key, high: Key) -> bool:
+    """Whether all of a node's keys are from `low` up to and without `high`."""
+    keys = (
+        [entry.key for entry in node.entries]
+        if isinstance(node, Leaf)
+        else [child.low for child in node.children[1:]]
+    )
+    return not keys or low <= keys[0] <= keys[-1] < high
+
+
 def child_at(branch: Branch, key: Key) -> Child:
     """The child that holds the key; the first one reaches down without end."""
     at = bisect_right(branch.children, key, key=lambda child: child.low)
