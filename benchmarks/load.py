@@ -26,7 +26,7 @@ from uuid import UUID
 from local import aws, demo, store
 from local.load import progress_bar
 from local.template import Template
-from teaching import clock, dynamo
+from teaching import clock, dynamo, sqs
 from teaching.coaching import rules as coaching_rules
 from teaching.coaching import store as coaching
 from teaching.directory import search
@@ -131,8 +131,10 @@ def loaded(
             variables |= function.environment
         with patch.dict(os.environ, variables), patch.object(dynamo, "client", lambda: patient):
             settings.cache_clear()
+            sqs.client.cache_clear()
             yield endpoint, fill(World(submissions, spread, part), months=months, profile=profile)
     settings.cache_clear()
+    sqs.client.cache_clear()
 
 
 def fill(world: World, *, months: int = 24, profile: Data | None = None) -> World:

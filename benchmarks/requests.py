@@ -65,7 +65,7 @@ BUDGETS = {
     Line.DETAILS: Budget(2, 3),
     Line.PEOPLE: Budget(5, 40),
     Line.TITLE: Budget(5, 40),
-    Line.GRADE: Budget(2, 3, writes=1),
+    Line.GRADE: Budget(3, 3, writes=1),
     Line.MARK: Budget(2, 3, writes=1),
     Line.FIRST_COACHINGS: Budget(1, 3),
     Line.COACHINGS: Budget(4, 9),

@@ -138,6 +138,9 @@ def test_the_environment_is_what_the_settings_read(function: Function) -> None:
     names = {field.name.upper() for field in dataclasses.fields(Settings)}
     of_tools = {name for name in function.environment if name.startswith("POWERTOOLS_")}
     own = {
+        "ListCoachings": {"FAILED_CHANGES_QUEUE"},
+        "ListSubmissions": {"FAILED_CHANGES_QUEUE"},
+        "GetStatistics": {"FAILED_CHANGES_QUEUE"},
         "IngestRecords": {"REJECTED_RECORDS_QUEUE"},
         "ApplyChanges": {"FAILED_CHANGES_QUEUE"},
         "RefreshCopies": {"FAILED_CHANGES_QUEUE"},
