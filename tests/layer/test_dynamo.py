@@ -363,6 +363,7 @@ def test_only_what_was_sent_again_may_have_been_written_though_it_was_refused(
     else:
         assert request.written(much_later) is None
     assert request.written({"id": "a", "version": 1 + dynamo.REMEMBERED}) is None
+    assert request.written(much_later) is None, "it is known since not to have been written"
     assert request.written(None) is None
 
 

@@ -491,6 +491,9 @@ class Request:
                 return self._doubtful[write]
         if any(stored["version"] - row["version"] >= REMEMBERED for row in self._doubtful.values()):
             raise Unavailable()
+        # What has not written the version that it would have written never will.
+        possible = {write for write, row in self._doubtful.items() if row["version"] > stored["version"]}
+        self._doubtful = {write: self._doubtful[write] for write in possible}
         return None
 
     def write(self, stored: Item, changes: Mapping[str, Any], also: Sequence[Mapping[str, Any]] = ()) -> Item:
