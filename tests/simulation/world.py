@@ -117,8 +117,8 @@ class World:
             patch.setattr("teaching.clock.now", lambda: clock.utc_text(self.now()))
             patch.setattr("teaching.directory.search.datetime", SimpleNamespace(now=lambda zone: self.now()))
             patch.setattr("teaching.tally.writer.random", self.random)
-            for module in ("grading.store", "coaching.store", "directory.search", "tally.nodes"):
-                patch.setattr(f"teaching.{module}.uuid4", self.new_id)
+            for module in ("dynamo", "grading.store", "coaching.store", "directory.search", "tally.nodes"):
+                patch.setattr(f"teaching.{module}.uuid4", self.new_id, raising=False)
             yield
 
     def now(self) -> datetime:
