@@ -11,11 +11,12 @@ export PYTHONPATH = layers/common
 export PYTHONDONTWRITEBYTECODE =
 
 PYTHON ?= python3
+SEEDS ?= 0:10000
 BIN = .venv/bin
 READY = .venv/ready
 SAM = .venv/sam
 
-.PHONY: help start test token load redrive check format bench build openapi clean
+.PHONY: help start test soak token load redrive check format bench build openapi clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +26,9 @@ start: $(READY) ## Serve everything on http://127.0.0.1:3000 (PORT, STORE=disk|m
 
 test: $(READY) $(SAM)/ready ## Run every test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+soak: $(READY) ## Simulate SEEDS=0:10000 schedules of everything at once, or one seed again with its trace
+	@exec $(BIN)/python -m tests.simulation $(if $(findstring :,$(SEEDS)),$(SEEDS),--trace $(SEEDS))
 
 token: $(READY) ## Print a token: ROLE=admin|asesor|participant [SUB=<uuid>]
 	@exec $(BIN)/python -m local.tokens

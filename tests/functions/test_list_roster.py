@@ -1,7 +1,17 @@
 import pytest
 
 from tests.functions.conftest import Ask
-from tests.support import NOBODYS, OTHER_ASESOR, OTHERS_SESSION, PARTICIPANT, SESSION, session, take_in
+from tests.support import (
+    NOBODYS,
+    OTHER_ASESOR,
+    OTHERS_SESSION,
+    PARTICIPANT,
+    SESSION,
+    new_id,
+    participant,
+    session,
+    take_in,
+)
 
 NOT_FOUND = (404, '{"errors":["Coaching session not found"],"status":false}')
 
@@ -38,6 +48,17 @@ def test_who_may_see_which(ask: Ask) -> None:
     for identity in (SESSION, OTHERS_SESSION, NOBODYS, "malformed"):
         answer = ask("list_roster", "participant", identity, query="limit=0")
         assert (answer.status, answer.errors) == (403, ["Forbidden"])
+
+
+@pytest.mark.usefixtures("examples")
+def test_rows_are_in_the_order_of_names_of_which_one_may_begin_another(ask: Ask) -> None:
+    names = ["Ani", "Ani", "Ani Budi", "Ani-Budi", "Anita", "Ánya"]
+    ids = sorted(new_id() for _ in names)
+    take_in("user", *[participant(identity, name) for identity, name in zip(ids, names, strict=True)])
+    take_in("session", session(participant_ids=ids[::-1], updated_at="2026-02-19T00:00:00.000Z"))
+    rows = ask("list_roster", "asesor", SESSION).content["data"]["data"]
+    assert [row["user"]["name"] for row in rows] == names
+    assert [row["participant_id"] for row in rows] == ids
 
 
 @pytest.mark.usefixtures("examples")

@@ -258,7 +258,7 @@ def test_a_session_waits_for_its_asesor_in_no_list() -> None:
 
 def test_one_who_is_no_longer_invited_has_no_place_in_the_list_of_names() -> None:
     siti = {"id": PARTICIPANT, "name": "Ámir Hasan", "email": "a@b.c", "profile": "null"}
-    assert rules.roster_derived(PARTICIPANT, siti, True)["name_key"] == f"amir hasan#{PARTICIPANT}"
+    assert rules.roster_derived(PARTICIPANT, siti, True)["name_key"] == f"amir hasan\t{PARTICIPANT}"
     assert rules.roster_derived(PARTICIPANT, siti, False)["name_key"] is None
     assert rules.roster_derived(PARTICIPANT, None, True) == {"user": None, "name_key": None}
 

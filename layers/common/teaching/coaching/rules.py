@@ -42,6 +42,8 @@ class Attendance(StrEnum):
 
 
 NAME_KEY_BYTES = 900
+AFTER_NAME = "\t"
+"""Sorts below the space between two names, so that "Ani" comes before "Ani Budi"; no name holds one."""
 
 CAME = {Attendance.PRESENT, Attendance.LATE}
 
@@ -231,7 +233,7 @@ def roster_derived(
     """What a roster row carries of its participant, and its place in the order of names."""
     return {
         "user": participant and person_copy(participant),
-        "name_key": f"{_cut(normalised(participant['name']))}#{participant_id}"
+        "name_key": f"{_cut(normalised(participant['name']))}{AFTER_NAME}{participant_id}"
         if participant and invited
         else None,
     }

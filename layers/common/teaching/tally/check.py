@@ -41,6 +41,11 @@ def check_list(source: Source, list_name: str, below: Key, has_time: Callable[[]
         if stretch.damage:
             mend_list(source, list_name)
             damaged = frozenset({list_name})
+        if stretch.behind:
+            # A writer that comes by, though it changes nothing, tells the branches above.
+            write_lists({list_name: {stretch.low: Change(stretch.low, None, 0)}})
+            drifted += 1
+            continue
         applied = _check_stretch(source, list_name, stretch)
         drifted += applied.drifted
         failed |= applied.failed
@@ -50,14 +55,16 @@ def check_list(source: Source, list_name: str, below: Key, has_time: Callable[[]
 
 
 def _check_stretch(source: Source, list_name: str, stretch: "Stretch") -> Applied:
-    known = {entry.id: entry for entry in stretch.entries}
-    suspects: defaultdict[str, set[Place]] = defaultdict(set)
+    known: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in stretch.entries:
+        known[entry.id].append(entry)
+    suspects: dict[str, set[Place]] = {}
     for listed in source.listed(list_name, stretch.low, stretch.high):
-        entry = known.pop(listed.id, None)
-        if entry is None or _differs(entry, listed):
-            suspects[f"{source.kind}#{listed.id}"] |= {(list_name, entry.key)} if entry else set()
-    for entry in known.values():
-        suspects[f"{source.kind}#{entry.id}"].add((list_name, entry.key))
+        entries = known.pop(listed.id, [])
+        if len(entries) != 1 or _differs(entries[0], listed):
+            suspects[f"{source.kind}#{listed.id}"] = {(list_name, entry.key) for entry in entries}
+    for identity, entries in known.items():
+        suspects[f"{source.kind}#{identity}"] = {(list_name, entry.key) for entry in entries}
     return apply(suspects, source.current, repair=suspects)
 
 
@@ -81,6 +88,9 @@ class Stretch(NamedTuple):
     high: Key
     entries: tuple[Entry, ...]
     damage: Damage | None
+    behind: bool = False
+    """Nothing but a word that the node here is newer than its branch knows: its writer was cut short, or is
+    at it."""
 
 
 class _Below(NamedTuple):
@@ -122,6 +132,10 @@ def _walk_children(
         names = [(list_name, each.child.node) for each in some]
         found = read_nodes(names, consistent=consistent)
         nodes = [_sound(each, found.get((list_name, each.child.node))) for each in some]
+        for each in some:
+            stored = found.get((list_name, each.child.node))
+            if stored and stored.version > each.child.version:
+                yield Stretch(each.low, each.high, (), None, behind=True)
         height = next((_height(list_name, node) for node in nodes if node), 0)
         if height or None in nodes:
             for each, node in zip(some, nodes, strict=True):

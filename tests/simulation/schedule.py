@@ -1,0 +1,449 @@
+"""One schedule: requests, records, streams and checks at the same time, then quiet, then the truth."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache, partial
+from random import Random
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import pytest
+
+from teaching import jsons, projections
+from teaching.errors import Unavailable
+from teaching.streams import Change
+from tests import support
+from tests.simulation import contract, programme
+from tests.simulation.contract import READER_RULES, READER_RULES_TO_COME, Row, Truth, Watch, must
+from tests.simulation.dynamodb import Store
+from tests.simulation.faults import Weather, weather
+from tests.simulation.programme import ADMIN, ASESORS, PARTICIPANTS, SESSIONS, SUBMISSIONS, WORDS
+from tests.simulation.world import World, facts, token
+
+OPEN_MOST = 4
+"""Requests at a time."""
+AGAIN_MOST = 2
+"""How often a client repeats a request that was not answered, or with 503."""
+PARTS = 2
+CHECKS_BEFORE = 2
+"""Rounds of the scheduled check before all must be right: a row that moves while its change was cut short
+before the ledger leaves an entry that only the check finds, and the check may itself move the row then.
+`--strict` asks for none, and for one where a change was told to nobody.
+"""
+POINTS_OF_STORM = 2500
+
+LISTS = {
+    "list_submissions": ("status", "course_id", "material_item_id", "search"),
+    "list_coachings": ("search",),
+}
+
+
+class Asked(NamedTuple):
+    """A request, and who asks."""
+
+    function: str
+    role: str
+    subject: str
+    path: str | None = None
+    query: Mapping[str, str] = {}
+    body: Mapping[str, Any] | None = None
+    refused: bool = False
+    """Whether it is one that must never succeed."""
+
+
+class Answer(NamedTuple):
+    status: int
+    content: Any
+    first: int
+    """The last write before it was asked."""
+    last: int
+    """The last write when it was answered."""
+
+
+@cache
+def beginnings() -> Store:
+    """The store with what is there at first, at rest."""
+    store = Store(facts())
+    world = World(store, Random(1), None)
+    world.records += [world.message(programme.body(record)) for record in programme.at_first()]
+    with world.around():
+        world.scheduler.start("beginning", partial(_until_quiet, world))
+        world.scheduler.run()
+    store.settle()
+    return store
+
+
+def _until_quiet(world: World) -> None:
+    while world.follow():
+        world.scheduler.point()
+
+
+class Schedule:
+    def __init__(self, seed: int, *, strict: bool = False) -> None:
+        self.random = Random(seed)
+        self.weather: Weather = weather(self.random)
+        self.world = World(beginnings().copy(), self.random, self.weather)
+        self.watch = Watch(self.world.store)
+        self.world.watch = self.watch.written
+        self._rules = READER_RULES | (READER_RULES_TO_COME if strict else {})
+        self._checks_before = 0 if strict else CHECKS_BEFORE
+        self._open = 0
+        self._news = programme.news(self.random)
+        self._numbers = iter(range(10**6))
+
+    def run(self) -> None:
+        """Raises `contract.Broken`, or whatever else should not be."""
+        with pytest.MonkeyPatch.context() as patch, self.world.around():
+            patch.setenv("CHECK_PARTS", str(PARTS))
+            self.world.scheduler.start("all", self._all)
+            self.world.scheduler.run()
+            self.world.store.settle()
+            self._judge()
+
+    def _all(self) -> None:
+        """Begins everything, at random moments; then nothing more goes wrong, until nothing is left to do."""
+        world, scheduler = self.world, self.world.scheduler
+        todo: list[Callable[[], None]] = [
+            partial(self._begin, self._request(), 0) for _ in range(self.random.randrange(4, 14))
+        ]
+        todo += [partial(self._arrive, record) for record in self._news]
+        todo += [partial(self._start, "check", self._check) for _ in range(self.weather.checks)]
+        todo += [partial(self._start, "mend", self._mend) for _ in range(self.weather.mends)]
+        self.random.shuffle(todo)
+        while todo or self._open:
+            if todo and self._open < OPEN_MOST and self.random.random() < 0.3:
+                todo.pop()()
+            if self.random.random() < 0.3:
+                world.follow()
+            scheduler.point()
+        until = scheduler.points + self.random.choice([0, 100, POINTS_OF_STORM])
+        while scheduler.points < until and world.follow():
+            scheduler.point()
+        world.stormy = False
+        world.trace.append("calm")
+        _until_quiet(world)
+
+    def _arrive(self, record: programme.Record) -> None:
+        message = self.world.message(programme.body(record))
+        self.world.records.append(message)
+        if self.random.random() < self.weather.disorder / 2:
+            self.world.records.append(message | {"messageId": str(self.world.new_id())})
+
+    def _start(self, name: str, do: Callable[[], None]) -> None:
+        self._open += 1
+        self.world.scheduler.start(f"{name}{next(self._numbers)}", partial(self._do, do))
+
+    def _do(self, do: Callable[[], None]) -> None:
+        try:
+            do()
+        finally:
+            self._open -= 1
+
+    def _check(self) -> None:
+        for _ in range(self.random.randrange(1, PARTS + 2)):
+            self.world.try_out("recompute_statistics", {"anew": self.random.random() < 0.3})
+
+    def _mend(self) -> None:
+        lists = ["submissions", f"submissions#asesor#{ASESORS[0]}", "sessions"]
+        with suppress(Unavailable):
+            projections.mend([Change("TalliesTable", self.random.choice(lists))])
+
+    # Requests
+
+    def _request(self) -> Asked:
+        """Any request, by anybody who may, and now and then by somebody who may not."""
+        random = self.random
+        asesor = random.choice(ASESORS)
+        if random.random() < 0.15:
+            return self._refused()
+        match random.randrange(12):
+            case 0 | 1 | 2 | 3:
+                submission = random.choice(SUBMISSIONS[:3] if random.random() < 0.4 else SUBMISSIONS)
+                body: Row = {"score": random.choice([60, 75.5, 100])}
+                if random.random() < 0.5:
+                    body["feedback"] = random.choice(["good", None])
+                role, subject = random.choice([("admin", ADMIN), ("asesor", asesor)])
+                return Asked("grade_submission", role, subject, submission, body=body)
+            case 4 | 5 | 6:
+                session = random.choice(SESSIONS)
+                status = random.choice(["present", "late", "absent", "excused"])
+                body = {"participant_id": random.choice(PARTICIPANTS[:3]), "status": status}
+                return Asked("mark_presence", "asesor", self._asesor_of(session), session, body=body)
+            case 7 | 8:
+                session = random.choice(SESSIONS[:2])
+                function = random.choice(["start_coaching", "end_coaching"])
+                return Asked(function, "asesor", self._asesor_of(session), session)
+            case 9:
+                role, subject = random.choice([("admin", ADMIN), ("asesor", asesor)])
+                function = random.choice(["get_statistics", "list_roster", "get_submission"])
+                path = {"list_roster": random.choice(SESSIONS), "get_submission": random.choice(SUBMISSIONS)}
+                return Asked(function, role, subject, path.get(function))
+            case _:
+                role, subject = random.choice([("admin", ADMIN), ("asesor", asesor)])
+                function = random.choice(list(LISTS))
+                return Asked(function, role, subject, query=self._query(function))
+
+    def _asesor_of(self, session: str) -> str:
+        found = self.watch.between("SessionsTable", (session,), 10**9, 10**9)
+        return str(found[-1].get("asesor_id", ASESORS[0]))
+
+    def _query(self, function: str) -> dict[str, str]:
+        query = {"limit": str(self.random.choice([2, 5, 9])), "page": str(self.random.choice([1, 1, 2, 3]))}
+        values: dict[str, Sequence[str]] = {
+            "status": ["in_progress", "submitted", "graded"],
+            "course_id": programme.COURSES,
+            "material_item_id": programme.ITEMS,
+            "search": WORDS,
+        }
+        return query | {
+            name: self.random.choice(values[name]) for name in LISTS[function] if self.random.random() < 0.3
+        }
+
+    def _refused(self) -> Asked:
+        random = self.random
+        submission, session = random.choice(SUBMISSIONS), random.choice(SESSIONS)
+        grade, mark = {"score": 1}, {"participant_id": PARTICIPANTS[0], "status": "present"}
+        role, subject = random.choice(
+            [("participant", PARTICIPANTS[0]), ("nobody", ADMIN), ("asesor", ADMIN)]
+        )
+        return random.choice(
+            [
+                Asked("grade_submission", role, subject, submission, body=grade, refused=True),
+                Asked("mark_presence", role, subject, session, body=mark, refused=True),
+                Asked("start_coaching", role, subject, session, refused=True),
+                Asked("end_coaching", role, subject, session, refused=True),
+                Asked("mark_presence", "admin", ADMIN, session, body=mark, refused=True),
+            ]
+        )
+
+    def _begin(self, asked: Asked, tries: int) -> None:
+        self._open += 1
+        name = f"{asked.function.split('_')[0]}{next(self._numbers)}"
+        self.world.scheduler.start(name, partial(self._ask_and_judge, asked, tries, name))
+
+    def _ask_and_judge(self, asked: Asked, tries: int, name: str) -> None:
+        again = True
+        try:
+            answer = self._ask(asked)
+            self.world.say(f"{asked} -> {answer.status}")
+            again = answer.status == 503
+            self._judge_answer(asked, answer, self.watch.writers.get(name, []))
+        finally:
+            self._open -= 1
+            if again and tries < AGAIN_MOST and self.world.stormy:
+                self._begin(asked, tries + 1)
+
+    def _ask(self, asked: Asked) -> Answer:
+        first = self.world.store.number
+        event = support.event(
+            {"id": asked.path} if asked.path else None,
+            token=token(asked.role, asked.subject),
+            query=urlencode(asked.query),
+            body=asked.body,
+        )
+        answer = self.world.invoke(asked.function, event)
+        content = jsons.loads(answer["body"]) if answer.get("body") else None
+        return Answer(answer["statusCode"], content, first, self.world.store.number)
+
+    def _judge_answer(self, asked: Asked, answer: Answer, wrote: Sequence[str]) -> None:
+        must(answer.status != 500, "nothing is a fault of ours", asked, answer)
+        if asked.refused:
+            must(answer.status in (401, 403, 404, 503), "who may not is refused", asked, answer)
+            must(not wrote, "who may not changes nothing", asked, wrote)
+        elif answer.status == 503:
+            return
+        elif asked.function in (*LISTS, "list_roster"):
+            self._judge_page(asked, answer)
+        else:
+            judge = {
+                "grade_submission": self._judge_grade,
+                "mark_presence": self._judge_mark,
+                "start_coaching": self._judge_move,
+                "end_coaching": self._judge_move,
+            }.get(asked.function)
+            if judge:
+                must(answer.status < 400 or not wrote, "who is refused has changed nothing", asked, answer)
+                judge(asked, answer)
+
+    def _judge_page(self, asked: Asked, answer: Answer) -> None:
+        if answer.status != 200:
+            must(
+                answer.status == 404 and asked.function == "list_roster", "lists are answered", asked, answer
+            )
+            return
+        rows, pagination = contract.page_of(asked.function, answer.content)
+        for name, holds in self._rules.items():
+            must(holds(rows, pagination), name, asked, rows, pagination)
+
+    def _seen(self, table: str, answer: Answer, *key: str) -> list[Row]:
+        """What a row was while the request was under way."""
+        return self.watch.between(table, key, answer.first, answer.last)
+
+    def _judge_grade(self, asked: Asked, answer: Answer) -> None:
+        assert asked.path
+        assert asked.body
+        rows = self._seen("SubmissionsTable", answer, asked.path)
+        match answer.status:
+            case 200:
+                names = ("id", "score", "status", "feedback", "graded_at", "updated_at")
+                data = answer.content["data"]
+                must(
+                    any(contract.said(row, data, names) for row in rows),
+                    "what is answered was so",
+                    data,
+                    rows,
+                )
+                must(data["score"] == asked.body["score"], "the score is the one given", asked, data)
+                must(data["graded_by"]["id"] == asked.subject, "the grader is who asked", asked, data)
+            case 400:
+                must(any(row.get("status") == "in_progress" for row in rows), "only then", asked, rows)
+            case 404:
+                foreign = [row for row in rows if not row or row.get("waiting_for")]
+                foreign += [row for row in rows if row.get("asesor_id") != asked.subject]
+                must(
+                    bool(foreign) and (asked.role == "asesor" or not all(rows) or "waiting_for" in str(rows)),
+                    "only what is not the caller's is not found",
+                    asked,
+                    rows,
+                )
+            case _:
+                must(False, "an answer of the contract", asked, answer)
+
+    def _judge_mark(self, asked: Asked, answer: Answer) -> None:
+        assert asked.path
+        assert asked.body
+        sessions = self._seen("SessionsTable", answer, asked.path)
+        rows = self._seen("PresencesTable", answer, asked.path, asked.body["participant_id"])
+        match answer.status:
+            case 200:
+                data = answer.content["data"]
+                must(
+                    any(contract.said(row, data, list(data)) for row in rows),
+                    "what is answered was so",
+                    data,
+                    rows,
+                )
+                must(data["status"] == asked.body["status"], "the mark is the one given", asked, data)
+            case 400:
+                cancelled = any(row.get("status") == "cancelled" for row in sessions)
+                must(cancelled or any(not row.get("invited") for row in rows), "only then", asked, rows)
+            case 404:
+                must(
+                    any(row.get("asesor_id") != asked.subject for row in sessions),
+                    "only then",
+                    asked,
+                    sessions,
+                )
+            case _:
+                must(False, "an answer of the contract", asked, answer)
+
+    def _judge_move(self, asked: Asked, answer: Answer) -> None:
+        assert asked.path
+        rows = self._seen("SessionsTable", answer, asked.path)
+        ends = asked.function == "end_coaching"
+        match answer.status:
+            case 302:
+                must(any(row.get("status") == "ongoing" for row in rows), "it is under way", asked, rows)
+            case 200:
+                data = answer.content["data"]
+                must(
+                    any(contract.said(row, data, list(data)) for row in rows),
+                    "what is answered was so",
+                    data,
+                    rows,
+                )
+                must(ends and data["status"] == "completed", "it is ended", data)
+            case 400:
+                wrong = [
+                    row
+                    for row in rows
+                    if row
+                    and (
+                        row["status"] != "ongoing"
+                        if ends
+                        else row["status"] in ("completed", "cancelled") or not row.get("meeting_url")
+                    )
+                ]
+                must(bool(wrong), "only then", asked, rows)
+            case 404:
+                must(any(row.get("asesor_id") != asked.subject for row in rows), "only then", asked, rows)
+            case _:
+                must(False, "an answer of the contract", asked, answer)
+
+    # In the end
+
+    def _judge(self) -> None:
+        truth = Truth(self.world.store, [*programme.at_first(), *self._news])
+        for _ in range(max(self._checks_before, self.weather.needs_check)):
+            self._check_all()
+            self.world.scheduler.start("mended", partial(_until_quiet, self.world))
+            self.world.scheduler.run()
+            self.world.store.settle()
+        self._judge_everything(truth)
+        drifted, failed = self._check_all()
+        must(drifted == failed == 0, "a check finds nothing more", drifted, failed)
+
+    def _check_all(self) -> tuple[int, int]:
+        done = [self.world.invoke("recompute_statistics", {"anew": part == 0}) for part in range(PARTS)]
+        self.world.store.settle()
+        must(all(each["finished"] for each in done), "the check comes to its end", done)
+        return sum(each["drifted"] for each in done), sum(each["failed"] for each in done)
+
+    def _judge_everything(self, truth: Truth) -> None:
+        for role, subject, own in (("admin", ADMIN, None), *(("asesor", each, each) for each in ASESORS)):
+            answer = self._ask(Asked("get_statistics", role, subject))
+            must(
+                answer.content["data"] == truth.statistics(own),
+                "statistics",
+                own,
+                answer,
+                truth.statistics(own),
+            )
+            queries: list[dict[str, str]] = [{}]
+            for _ in range(3):
+                query = self._query("list_submissions")
+                queries.append({name: query[name] for name in query.keys() - {"limit", "page"}})
+            queries.append({"search": self.random.choice(WORDS)})
+            for query in queries:
+                expected = truth.list_of_submissions(own, **query)
+                self._judge_list(Asked("list_submissions", role, subject, query=query), expected)
+            for search in (None, self.random.choice(WORDS)):
+                query = {"search": search} if search else {}
+                expected = truth.list_of_sessions(own, search)
+                self._judge_list(Asked("list_coachings", role, subject, query=query), expected)
+        for session in truth.sessions:
+            if truth.sessions[session]["asesor_id"] in truth.users:
+                self._judge_list(Asked("list_roster", "admin", ADMIN, session), truth.roster(session))
+
+    def _judge_list(self, asked: Asked, expected: Sequence[Row]) -> None:
+        """Every page of the list, row by row."""
+        limit = self.random.choice([3, 5, 100])
+        for page in range(1, len(expected) // limit + 3):
+            query = {**asked.query, "limit": str(limit), "page": str(page)}
+            answer = self._ask(asked._replace(query=query))
+            must(answer.status == 200, "it is answered", asked, answer)
+            rows, pagination = contract.page_of(asked.function, answer.content)
+            shown = expected[(page - 1) * limit : page * limit]
+            must(
+                json.dumps(rows, default=float) == json.dumps(shown, default=float),
+                "the page is right",
+                query,
+                _difference(rows, shown),
+            )
+            must(
+                pagination["total_items"] == len(expected),
+                "the total is right",
+                query,
+                pagination,
+                len(expected),
+            )
+
+
+def _difference(rows: Sequence[Row], shown: Sequence[Row]) -> str:
+    ids, wanted = ([contract.row_id(row)[-12:] for row in each] for each in (rows, shown))
+    if ids != wanted:
+        return f"{ids} instead of {wanted}"
+    return "; ".join(
+        f"{row} instead of {right}" for row, right in zip(rows, shown, strict=True) if row != right
+    )
