@@ -239,7 +239,8 @@ def _search(scope: Scope, query: SubmissionQuery, text: str) -> Page[SubmissionR
     if len(whole) == 1:
         item = scope._replace(item=whole[0])
         of_item, alone = dynamo.both(
-            lambda: _rows_of(item, window._replace(rows=listed)), lambda: _rows_by_id(by_id, scope, query.status)
+            lambda: _rows_of(item, window._replace(rows=listed)),
+            lambda: _rows_by_id(by_id, scope, query.status),
         )
     else:
         of_item, alone = [], _rows_by_id([*listed, *by_id], scope, query.status)
