@@ -20,7 +20,8 @@ TEMPLATE = template.read()
 @pytest.fixture
 def examples(tables: str) -> None:
     support.take_in_examples()
-    support.take_in("session", support.session(status="ongoing"))
+    (ongoing,) = example("end_coaching")["pathParameters"].values()
+    support.take_in("session", support.session(id=ongoing, status="ongoing"))
     support.take_in_another_asesors()
     support.settle()
 
