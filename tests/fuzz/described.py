@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
 from local import openapi, template
+from teaching import jsons
+from teaching.limits import BODY_BYTES
 
 NOT_FOUND = {"errors": ["Not found"], "status": False}
 
@@ -37,15 +40,40 @@ def fault(operation: str, status: int, headers: Mapping[str, str], content: Any)
     of_json = described["content"]["application/json"]
     if status >= 400 and content["errors"][0] not in of_json["examples"]:
         return f"{status} {content['errors'][0]} is not described"
-    error = next(_validator(operation, status, of_json["schema"]).iter_errors(content), None)
+    error = next(_validator(of_json["schema"]).iter_errors(content), None)
     return error and f"{status}: {error.message}"
 
 
-_validators: dict[tuple[str, int], Any] = {}
+def allows(operation: str, query: str, body: bytes) -> bool:
+    """Whether the document allows a request to send this, as far as its schemas can say."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    for parameter in operations()[operation].get("parameters", []):
+        schema = parameter["schema"]
+        given = [value for name, value in pairs if name == parameter["name"] and parameter["in"] == "query"]
+        if len(given) > 1 or not all(_validator(schema).is_valid(_typed(value, schema)) for value in given):
+            return False
+    if "requestBody" not in operations()[operation]:
+        return True
+    try:
+        content = jsons.loads(body.decode())
+    except (ValueError, RecursionError):
+        return False
+    schema = operations()[operation]["requestBody"]["content"]["application/json"]["schema"]
+    return len(body) <= BODY_BYTES and bool(_validator(schema).is_valid(content))
 
 
-def _validator(operation: str, status: int, schema: dict[str, Any]) -> Any:
-    if (operation, status) not in _validators:
+def _typed(value: str, schema: Mapping[str, Any]) -> str | int:
+    """A parameter as its schema means it."""
+    whole = schema.get("type") == "integer" and value.isascii() and value.isdigit()
+    return int(value) if whole else value
+
+
+_validators: dict[str, Any] = {}
+
+
+def _validator(schema: dict[str, Any]) -> Any:
+    key = jsons.dumps(schema)
+    if key not in _validators:
         whole = schema | {"components": document()["components"]}
-        _validators[operation, status] = OAS31Validator(whole, format_checker=oas31_format_checker)
-    return _validators[operation, status]
+        _validators[key] = OAS31Validator(whole, format_checker=oas31_format_checker)
+    return _validators[key]
