@@ -5,11 +5,13 @@ import json
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local import load, template, tokens
+from local import load, store, template, tokens
 from local.template import Template
 from teaching import jsons
 
@@ -69,6 +71,23 @@ class Client:
     def drain(self) -> None:
         """Waits until all that follows the tables is done. Raises `LoadError`."""
         assert load.call(self.url, "drain") == {"drained": True}
+
+    def past_scores(self, submission: str) -> list[Decimal]:
+        """Those that were replaced, oldest first, out of the table."""
+        table = next(name for name in self.facts.tables if "History" in name)
+        pages = self._store.get_paginator("query").paginate(
+            TableName=table,
+            KeyConditionExpression="subject = :subject",
+            ExpressionAttributeValues={":subject": {"S": submission}},
+            ConsistentRead=True,
+        )
+        return [Decimal(row["score"]["N"]) for page in pages for row in page["Items"]]
+
+    @cached_property
+    def _store(self) -> Any:
+        variables = json.loads((self.folder / "sam-local.json").read_text())["Parameters"]
+        endpoint = variables["AWS_ENDPOINT_URL_DYNAMODB"].replace("host.docker.internal", "127.0.0.1")
+        return store.client("dynamodb", endpoint)
 
     def close(self) -> None:
         """The present thread's connection."""

@@ -25,6 +25,16 @@ def operations() -> dict[str, dict[str, Any]]:
     return {operation["operationId"]: operation for operation in found}
 
 
+@cache
+def place(operation: str) -> tuple[str, str]:
+    """Its method and path."""
+    for path, methods in document()["paths"].items():
+        for method, described in methods.items():
+            if described["operationId"] == operation:
+                return method.upper(), path
+    raise KeyError(operation)
+
+
 def fault(operation: str, status: int, headers: Mapping[str, str], content: Any) -> str | None:
     """How the answer (parsed; None: no body) differs from what the document says of the operation."""
     described = operations()[operation]["responses"].get(str(status))

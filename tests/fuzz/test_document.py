@@ -153,14 +153,9 @@ def test_a_path_with_another_method_is_not_found(path: str, api: Client) -> None
 
 @pytest.mark.parametrize("operation", sorted(described.operations()))
 def test_what_is_too_large_is_413_on_every_route(operation: str, api: Client) -> None:
-    (path, method), *_ = [
-        (path, method)
-        for path, methods in described.document()["paths"].items()
-        for method in methods
-        if methods[method]["operationId"] == operation
-    ]
+    method, path = described.place(operation)
     filled = path.replace("{coachingId}", SESSIONS[0]).replace("{submissionId}", SUBMISSIONS[0])
     role = described.operations()[operation]["x-roles"][0]
-    reply = api.ask(method.upper(), filled.removeprefix("/api"), CALLERS[role], b" " * ANSWER_BYTES)
+    reply = api.ask(method, filled.removeprefix("/api"), CALLERS[role], b" " * ANSWER_BYTES)
     assert reply.status == 413
     assert described.fault(operation, reply.status, reply.headers, reply.content) is None
