@@ -30,6 +30,7 @@ from teaching.errors import (
 from teaching.http import envelope
 from teaching.http.endpoint import Endpoint
 from teaching.http.envelope import Redirect
+from teaching.http.fields import UUID_PATTERN
 from teaching.http.pages import Page, Pagination
 
 Json = dict[str, Any]
@@ -41,18 +42,26 @@ _FORMATS = {"id": "uuid", "at": "date-time", "time": "date-time"}
 """Of texts, by the last word of their names."""
 
 _LEAST = {"limit": 1, "page": 1, "score": 0}
+_BELOW = {"score": 10**limits.SCORE_DIGITS}
+_PATTERNS = {"uuid": f"^{UUID_PATTERN}$"}
+"""Of texts, by their formats, which leave more open than the API takes."""
 _EXPLAINED = {
-    "limit": f"Above {limits.PER_PAGE_MOST} it is served as {limits.PER_PAGE_MOST}, and `per_page` says so"
+    "limit": f"Above {limits.PER_PAGE_MOST} it is served as {limits.PER_PAGE_MOST}, and `per_page` says so",
+    "score": f"At most {limits.SCORE_DIGITS} digits, before and after the point together",
 }
 _HEADERS: dict[type[ApiError], str] = {Unauthorized: "WWW-Authenticate", Unavailable: "Retry-After"}
 
-_DESCRIPTION = """\
+_DESCRIPTION = f"""\
 Coaching sessions, presences, submissions and grades of a mentoring programme.
 
-Every answer has one of two shapes: `{"data": …, "message": …, "status": true}`, or
-`{"errors": ["what", "detail", …], "status": false}`, where the first string is always one of those
+Every answer has one of two shapes: `{{"data": …, "message": …, "status": true}}`, or
+`{{"errors": ["what", "detail", …], "status": false}}`, where the first string is always one of those
 listed here and the details say which field is wrong and why. What is missing and what is not the
 caller's to see are answered alike. Ids are lower-case UUIDs; times are UTC with three decimals.
+
+A path that is not listed here, and one that is listed with another method than its own, is 404
+`Not found`; OPTIONS answers what browsers ask (CORS). Query parameters that are not listed are ignored,
+a listed one that comes twice is 400. More than {limits.ANSWER_BYTES // 1024**2} MB are 413 on every route.
 """
 
 
@@ -147,7 +156,7 @@ def _event(name: str) -> Json:
 
 def _path_parameters(route: Route) -> list[Json]:
     names = [part[1:-1] for part in (route.path or "").split("/") if part.startswith("{")]
-    uuid = {"type": "string", "format": "uuid"}
+    uuid = _plain({"type": "string"}, {}, "id")
     return [{"name": name, "in": "path", "required": True, "schema": uuid} for name in names]
 
 
@@ -194,10 +203,10 @@ def _success(name: str, endpoint: Endpoint, schemas: Json) -> Json:
 
 def _errors(endpoint: Endpoint) -> list[type[ApiError]]:
     """All that the endpoint may answer, its own and the decorator's."""
-    errors: list[type[ApiError]] = [Unauthorized, Forbidden, Unavailable, *endpoint.errors]
+    errors: list[type[ApiError]] = [Unauthorized, Forbidden, BodyTooLarge, Unavailable, *endpoint.errors]
     errors += [endpoint.missing] if endpoint.missing else []
     errors += [InvalidQuery] if endpoint.query else []
-    errors += [InvalidBody, BodyTooLarge] if endpoint.body else []
+    errors += [InvalidBody] if endpoint.body else []
     return errors
 
 
@@ -271,8 +280,14 @@ def _plain(schema: Mapping[str, Any], enums: Mapping[str, list[str]], name: str 
     form = _FORMATS.get(name.rpartition("_")[2])
     if form and plain.get("type") == "string":
         plain["format"] = form
-    if name in _LEAST and plain.get("type") in ("integer", "number"):
+        if form in _PATTERNS:
+            plain["pattern"] = _PATTERNS[form]
+    if plain.get("type") not in ("integer", "number"):
+        return plain
+    if name in _LEAST:
         plain["minimum"] = _LEAST[name]
+    if name in _BELOW:
+        plain["exclusiveMaximum"] = _BELOW[name]
     if name in _EXPLAINED:
         plain["description"] = _EXPLAINED[name]
     return plain

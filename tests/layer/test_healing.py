@@ -11,6 +11,8 @@ from teaching.errors import Unavailable
 from teaching.streams import MILLISECONDS_TO_STOP, Change, Trimmed
 from tests.support import SUBMISSION, context, given_up, new_id, submission, take_in, take_in_examples
 
+pytestmark = pytest.mark.usefixtures("store")
+
 CHANGE = {"table": "SubmissionsTable", "id": SUBMISSION}
 ALL_TAKEN: dict[str, Any] = {"batchItemFailures": []}
 
@@ -83,7 +85,17 @@ def test_rows_of_a_change_that_still_fails_do_not_multiply(
     assert set_aside == []
 
 
-@pytest.mark.parametrize("text", ["no JSON", "[]", "{}", '{"table": "UsersTable", "id": 7}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no JSON",
+        "[]",
+        "{}",
+        '{"table": "UsersTable", "id": 7}',
+        '{"table": "SearchTable", "id": "a"}',
+        "[" * 100_000,
+    ],
+)
 def test_a_message_that_nobody_here_sends_stays_for_a_person(
     text: str, standing_in: Projections, set_aside: list[Any]
 ) -> None:

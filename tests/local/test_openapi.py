@@ -1,13 +1,17 @@
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
+from pydantic import ValidationError
 
 from local import openapi
 from local.template import Template
 from teaching import jsons
+from teaching.http.pages import PageQuery
+from teaching.limits import SCORE_DIGITS
 from tests import support
 from tests.conftest import MakeToken
 from tests.examples import example
@@ -76,7 +80,7 @@ def test_the_errors_of_a_route_are_those_of_its_endpoint(document: dict[str, Any
     assert set(told) == {"Invalid request body", "Submission cannot be graded"}
     assert grading["responses"]["404"] == {"$ref": "#/components/responses/SubmissionNotFound"}
     starting = operations(document)["start_coaching"]
-    assert list(starting["responses"]) == ["302", "400", "401", "403", "404", "500", "503"]
+    assert list(starting["responses"]) == ["302", "400", "401", "403", "404", "413", "500", "503"]
     assert "Location" in starting["responses"]["302"]["headers"]
 
 
@@ -87,9 +91,30 @@ def test_parameters_tell_their_defaults_and_limits(document: dict[str, Any]) -> 
     assert list(given) == ["limit", "page", "search", "material_item_id", "status", "course_id"]
     assert given["limit"]["schema"] == {"type": "integer", "default": 25, "minimum": 1}
     assert given["status"]["schema"] == {"type": "string", "enum": ["in_progress", "submitted", "graded"]}
-    assert given["course_id"]["schema"] == {"type": "string", "format": "uuid"}
+    lower_case = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+    assert given["course_id"]["schema"] == {"type": "string", "format": "uuid", "pattern": lower_case}
     (session,) = operations(document)["start_coaching"]["parameters"]
     assert (session["name"], session["in"], session["required"]) == ("coachingId", "path", True)
+
+
+@pytest.mark.parametrize(
+    "search",
+    ["", "  ", "a", " a ", "ab", " a b ", "é" * 100, "é" * 101, "x " * 51, f"a{' ' * 99}b", " " * 101],
+)
+def test_the_lengths_of_a_search_are_those_that_are_taken(document: dict[str, Any], search: str) -> None:
+    parameters = operations(document)["list_coachings"]["parameters"]
+    (schema,) = [parameter["schema"] for parameter in parameters if parameter["name"] == "search"]
+    taken = not faults(document, schema, search)
+    assert taken is (len(" ".join(search.split())) in (0, *range(2, 101)))
+    with nullcontext() if taken else pytest.raises(ValidationError):
+        PageQuery.model_validate({"search": search})
+
+
+@pytest.mark.parametrize("name", ["Grade", "GradedSubmission", "SubmissionDetails", "SubmissionRow"])
+def test_a_score_tells_its_digits(document: dict[str, Any], name: str) -> None:
+    score = document["components"]["schemas"][name]["properties"]["score"]
+    assert (score["minimum"], score["exclusiveMaximum"]) == (0, 10**SCORE_DIGITS)
+    assert str(SCORE_DIGITS) in score["description"]
 
 
 def test_the_functions_answer_as_described(

@@ -42,7 +42,7 @@ def _has_time(context: Context) -> bool:
 def _heal(told: Any, context: Context) -> bool:
     """Whether the message has done its work. Raises `ValueError` for one that nobody here sends."""
     match told:
-        case {"table": str(table), "id": str(identity)}:
+        case {"table": str(table), "id": str(identity)} if table in projections.tables():
             return _heal_change(Change(table, identity))
         case {"DDBStreamBatchInfo": dict(batch)}:
             _heal_batch(batch, context)

@@ -31,6 +31,13 @@ class Step(NamedTuple):
     do: Callable[[], None]
 
 
+def tables() -> frozenset[str]:
+    """Those whose changes are taken up here."""
+    told = settings()
+    carrying = (told.submissions_table, told.sessions_table, told.presences_table)
+    return frozenset((*carrying, told.users_table, told.items_table, told.tallies_table))
+
+
 def count(changes: Sequence[Change]) -> list[Change]:
     """Brings the lists of changed submissions and sessions up to date.
 

@@ -682,11 +682,22 @@ def test_a_number_that_no_double_holds_is_rejected_at_once(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://", "https://a b", "https://é.example", "http://a.example", "https:///x"]
+    "url",
+    [
+        "https://",
+        "https://a b",
+        "https://é.example",
+        "http://a.example",
+        "https:///x",
+        "https://[",
+        "https://[secret]",
+        "https://a]b",
+        "https://[v1.a]@",
+    ],
 )
 def test_a_meeting_link_is_an_https_address(url: str) -> None:
     body = json.dumps({"detail-type": "session.saved", "detail": session(meeting_url=url)})
-    with pytest.raises(Malformed, match="meeting_url: must be an https address"):
+    with pytest.raises(Malformed, match=r"^meeting_url: must be an https address$"):
         queue.record_of(body)
 
 

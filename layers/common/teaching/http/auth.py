@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from teaching.errors import Unauthorized
 from teaching.http.fields import is_uuid
@@ -36,7 +37,7 @@ class Caller:
         return None if self.role is ADMIN else self.id
 
 
-def caller_of(headers: Mapping[str, str]) -> Caller:
+def caller_of(headers: Mapping[str, Any]) -> Caller:
     """Raises `Unauthorized`; `Unavailable` when no key is known to check the token with."""
     token = bearer_token(_authorization(headers))
     claims = signed_claims(token, token_keys())
@@ -51,12 +52,12 @@ def caller_of(headers: Mapping[str, str]) -> Caller:
     return Caller(subject, Role(role))
 
 
-def _authorization(headers: Mapping[str, str]) -> str:
+def _authorization(headers: Mapping[str, Any]) -> str:
     """The one Authorization header; API Gateway lower-cases names, `sam local` does not.
 
     Raises `Unauthorized`.
     """
     given = [value for name, value in headers.items() if name.lower() == "authorization"]
-    if len(given) != 1:
+    if len(given) != 1 or not isinstance(given[0], str):
         raise Unauthorized()
     return given[0]

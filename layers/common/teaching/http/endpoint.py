@@ -10,7 +10,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
@@ -34,6 +34,7 @@ from teaching.log import logger
 from teaching.settings import settings
 
 Event = Mapping[str, Any]
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Endpoint:
             return envelope.fault()
 
     def _answer(self, event: Event) -> Answer:
-        caller = caller_of(event.get("headers") or {})
+        caller = caller_of(_part(event, "headers", dict) or {})
         if caller.role not in self.roles:
             raise Forbidden()
         arguments: list[Any] = [caller]
@@ -112,21 +113,27 @@ def _ask_for_mending(damaged: Damaged) -> None:
         logger().exception("damage could not be told", extra={"list": damaged.list_name})
 
 
+def _part(event: Event, name: str, kind: type[Part]) -> Part | None:
+    """A part of the event; one of another type than API Gateway sends is as if absent."""
+    part = event.get(name)
+    return part if isinstance(part, kind) else None
+
+
 def _request(event: Event) -> dict[str, Any]:
-    context = event.get("requestContext") or {}
+    context = _part(event, "requestContext", dict) or {}
     return {"correlation_id": context.get("requestId"), "route": event.get("routeKey")}
 
 
 def _id_in_path(event: Event, missing: type[NotFound]) -> str:
-    (identity,) = event["pathParameters"].values()
-    if not is_uuid(identity):
+    given = list((_part(event, "pathParameters", dict) or {}).values())
+    if len(given) != 1 or not isinstance(given[0], str) or not is_uuid(given[0]):
         raise missing()
-    return str(identity)
+    return given[0]
 
 
 def _query(event: Event, model: type[BaseModel]) -> BaseModel:
     given: dict[str, str] = {}
-    for name, value in parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True):
+    for name, value in parse_qsl(_part(event, "rawQueryString", str) or "", keep_blank_values=True):
         if name in given and name in model.model_fields:
             raise InvalidQuery(f"{name}: must be given once")
         given[name] = value
@@ -137,7 +144,7 @@ def _query(event: Event, model: type[BaseModel]) -> BaseModel:
 
 
 def _body(event: Event, model: type[BaseModel]) -> BaseModel:
-    raw = event.get("body") or ""
+    raw = _part(event, "body", str) or ""
     try:
         content = b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
         if len(content) > limits.BODY_BYTES:

@@ -11,6 +11,9 @@ from teaching.http.fields import CountingNumber, must
 
 Row = TypeVar("Row")
 
+SEARCH_PATTERN = rf"^\s*(\S(\S|\s+(?=\S)){{{limits.SEARCH_LEAST - 1},{limits.SEARCH_MOST - 1}}}\s*)?$"
+"""The same as `_search`, for the API's description: a run of white space counts as one character."""
+
 
 def _search(value: str) -> str | None:
     words = " ".join(value.split())
@@ -30,6 +33,7 @@ class PageQuery(BaseModel):
         None,
         description=f"{limits.SEARCH_LEAST} to {limits.SEARCH_MOST} characters; "
         "every word must occur inside a word of the searched text",
+        json_schema_extra={"pattern": SEARCH_PATTERN},
     )
 
     @property

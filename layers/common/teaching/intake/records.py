@@ -28,9 +28,17 @@ from teaching.http.fields import (
 
 def _https(value: str) -> str:
     plain = value.isascii() and value.isprintable() and " " not in value
-    if not plain or not value.startswith("https://") or not urlsplit(value).hostname:
+    if not plain or not value.startswith("https://") or not _host(value):
         raise must("an https address")
     return value
+
+
+def _host(url: str) -> str | None:
+    """What the library raises would be told with its message, which quotes the address."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 Name = Annotated[
