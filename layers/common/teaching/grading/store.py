@@ -206,6 +206,9 @@ def _page_at(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
         return Page([rules.row(row) for row in rows], len(all_rows), query)
     if contiguous and query.status and window.rows:
         rows = _run(scope, query.status, "#".join(window.rows[0].key), query.per_page)
+        if len(rows) < query.per_page:
+            # Here the list ends, wherever the tree, a moment behind, thought that it would.
+            return Page([rules.row(row) for row in rows], query.offset + len(rows), query)
     else:
         rows = _rows_of(scope, window, query.status)
     total = max(window.total, query.offset + len(rows) if rows else 0)
