@@ -29,7 +29,7 @@ PARTS = 2
 CHECKS_BEFORE = 2
 """Rounds of the scheduled check before all must be right: a row that moves while its change was cut short
 before the ledger leaves an entry that only the check finds, and the check may itself move the row then.
-`--strict` asks for none, and for one where a change was told to nobody.
+`--unchecked` asks for none, and for one where a change was told to nobody.
 """
 POINTS_OF_STORM = 2500
 
@@ -80,14 +80,17 @@ def _until_quiet(world: World) -> None:
 
 
 class Schedule:
-    def __init__(self, seed: int, *, strict: bool = False) -> None:
+    def __init__(self, seed: int, *, readers: bool = False, unchecked: bool = False) -> None:
+        """`readers` and `unchecked` ask for more than holds yet: of readers beside writers, and of lists
+        before the scheduled check ran.
+        """
         self.random = Random(seed)
         self.weather: Weather = weather(self.random)
         self.world = World(beginnings().copy(), self.random, self.weather)
         self.watch = Watch(self.world.store)
         self.world.watch = self.watch.written
-        self._rules = READER_RULES | (READER_RULES_TO_COME if strict else {})
-        self._checks_before = 0 if strict else CHECKS_BEFORE
+        self._rules = READER_RULES | (READER_RULES_TO_COME if readers else {})
+        self._checks_before = 0 if unchecked else CHECKS_BEFORE
         self._open = 0
         self._news = programme.news(self.random)
         self._numbers = iter(range(10**6))
@@ -157,7 +160,7 @@ class Schedule:
         asesor = random.choice(ASESORS)
         if random.random() < 0.15:
             return self._refused()
-        match random.randrange(12):
+        match random.randrange(13):
             case 0 | 1 | 2 | 3:
                 submission = random.choice(SUBMISSIONS[:3] if random.random() < 0.4 else SUBMISSIONS)
                 body: Row = {"score": random.choice([60, 75.5, 100])}
@@ -170,8 +173,8 @@ class Schedule:
                 status = random.choice(["present", "late", "absent", "excused"])
                 body = {"participant_id": random.choice(PARTICIPANTS[:3]), "status": status}
                 return Asked("mark_presence", "asesor", self._asesor_of(session), session, body=body)
-            case 7 | 8:
-                session = random.choice(SESSIONS[:2])
+            case 7 | 8 | 12:
+                session = random.choice(SESSIONS[:3])
                 function = random.choice(["start_coaching", "end_coaching"])
                 return Asked(function, "asesor", self._asesor_of(session), session)
             case 9:
@@ -263,6 +266,8 @@ class Schedule:
                 "end_coaching": self._judge_move,
             }.get(asked.function)
             if judge:
+                once = asked.function == "mark_presence" or len(set(wrote)) == len(wrote)
+                must(once, "a request changes its row once", asked, wrote)
                 must(answer.status < 400 or not wrote, "who is refused has changed nothing", asked, answer)
                 judge(asked, answer)
 
