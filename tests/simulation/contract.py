@@ -147,11 +147,11 @@ def _rows_once(rows: Sequence[Row], pagination: Row) -> bool:
 
 
 def _no_more_than_asked(rows: Sequence[Row], pagination: Row) -> bool:
-    return len(rows) <= pagination["per_page"]
+    return len(rows) <= int(pagination["per_page"])
 
 
 def _total_holds_rows(rows: Sequence[Row], pagination: Row) -> bool:
-    return not rows or pagination["total_items"] >= _offset(pagination) + len(rows)
+    return not rows or int(pagination["total_items"]) >= _offset(pagination) + len(rows)
 
 
 def _order_holds(rows: Sequence[Row], pagination: Row) -> bool:
@@ -165,7 +165,7 @@ def _order_holds(rows: Sequence[Row], pagination: Row) -> bool:
 
 def _page_is_full(rows: Sequence[Row], pagination: Row) -> bool:
     expected = min(pagination["per_page"], max(0, pagination["total_items"] - _offset(pagination)))
-    return len(rows) == expected
+    return bool(len(rows) == expected)
 
 
 def _offset(pagination: Row) -> int:
@@ -183,7 +183,7 @@ READER_RULES_TO_COME: dict[str, Callable[[Sequence[Row], Row], bool]] = {
     "no row twice": _rows_once,
     "a page is as full as the total says": _page_is_full,
 }
-"""What does not hold yet beside writers; `--strict` asks for it."""
+"""What does not hold yet beside writers; `--readers` asks for it."""
 
 
 class Truth:

@@ -22,12 +22,13 @@ TABLES = ("SubmissionsTable", "PresencesTable", "HistoryTable", "TalliesTable")
 
 def key_of(table: str, random: Random) -> dict[str, Any]:
     one, other = random.choice(IDS), random.choice(IDS)
-    return {
+    keys: dict[str, dict[str, Any]] = {
         "SubmissionsTable": {"id": one},
         "PresencesTable": {"session_id": one, "participant_id": other},
         "HistoryTable": {"subject": one, "version": random.randrange(12)},
         "TalliesTable": {"list": one, "node": other},
-    }[table]
+    }
+    return keys[table]
 
 
 def values_of(table: str, random: Random) -> dict[str, Any]:

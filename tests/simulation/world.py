@@ -31,6 +31,9 @@ SMALL = {"LEAF_MOST": 6, "BRANCH_MOST": 5, "ROOT_MOST": 4}
 """Trees of a few rows are as deep as those of many."""
 LATE_MOST = 12
 """Points after which a call that was held up is made at last."""
+CALLERS = ("grade", "mark", "start", "end")
+OFTENER = 8
+"""A request makes two calls where a batch makes a hundred: more of them fail, that as many requests do."""
 AT_WORK_MOST = 2
 """Invocations of one source at a time."""
 
@@ -194,7 +197,9 @@ class World:
     def _fault(self, operation: str) -> Fault | None:
         if not (self.stormy and self.weather and self.weather.faults):
             return None
-        if self.random.random() >= self.weather.rate:
+        task = self.scheduler.current
+        of_caller = bool(task and task.name.startswith(CALLERS))
+        if self.random.random() >= (min(1, OFTENER * self.weather.rate) if of_caller else self.weather.rate):
             return None
         fault = self.random.choice(self.weather.faults)
         if operation not in WRITES and fault in (Fault.ASKED_AGAIN, Fault.LATE, Fault.CONFLICT):
