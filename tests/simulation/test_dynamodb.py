@@ -75,8 +75,7 @@ def update(table: str, key: dict[str, Any], random: Random) -> dict[str, Any]:
     if random.random() < 0.4:
         changes[random.choice(sorted(changes))] = None
     condition, values = conditional(random)
-    once = {"first": random.choice(["1", "2"])}
-    return dynamo.update_arguments(table, key, changes, condition=condition, values=values, once=once)
+    return dynamo.update_arguments(table, key, changes, condition=condition, values=values)
 
 
 def write(table: str, random: Random) -> dict[str, Any]:
