@@ -165,7 +165,7 @@ class Schedule:
             return self._refused()
         match random.randrange(13):
             case 0 | 1 | 2 | 3:
-                submission = random.choice(SUBMISSIONS[:3] if random.random() < 0.4 else SUBMISSIONS)
+                submission = random.choice(SUBMISSIONS[:2] if random.random() < 0.5 else SUBMISSIONS)
                 body: Row = {"score": random.choice([60, 75.5, 100])}
                 if random.random() < 0.5:
                     body["feedback"] = random.choice(["good", None])

@@ -31,8 +31,7 @@ SMALL = {"LEAF_MOST": 6, "BRANCH_MOST": 5, "ROOT_MOST": 4}
 """Trees of a few rows are as deep as those of many."""
 LATE_MOST = 12
 """Points after which a call that was held up is made at last."""
-CALLERS = ("grade", "mark", "start", "end")
-OFTENER = 8
+OFTENER = {"grade": 8, "mark": 8, "start": 8, "end": 8, "ingest": 3}
 """A request makes two calls where a batch makes a hundred: more of them fail, that as many requests do."""
 AT_WORK_MOST = 2
 """Invocations of one source at a time."""
@@ -198,8 +197,9 @@ class World:
         if not (self.stormy and self.weather and self.weather.faults):
             return None
         task = self.scheduler.current
-        of_caller = bool(task and task.name.startswith(CALLERS))
-        if self.random.random() >= (min(1, OFTENER * self.weather.rate) if of_caller else self.weather.rate):
+        name = task.name if task else ""
+        often = next((times for begin, times in OFTENER.items() if name.startswith(begin)), 1)
+        if self.random.random() >= often * self.weather.rate:
             return None
         fault = self.random.choice(self.weather.faults)
         if operation not in WRITES and fault in (Fault.ASKED_AGAIN, Fault.LATE, Fault.CONFLICT):
@@ -217,7 +217,8 @@ class World:
                 raise faults.timeout()
             case Fault.ASKED_AGAIN:
                 self._do(operation, arguments)
-                self.scheduler.point()
+                for _ in range(self.random.randrange(1, LATE_MOST)):
+                    self.scheduler.point()
                 if operation == "transact_write_items":
                     # The SDK's token makes the second request the first one.
                     return {}
