@@ -168,10 +168,10 @@ def test_the_ledger_says_what_is_counted() -> None:
     state.set("a", 1, "graded", 80, "course 1")
     apply(["row#a"], state)
     ledger = read_ledgers(["row#a"])["row#a"]
-    assert ledger == (1, state.counted["row#a"])
+    assert ledger == (2, state.counted["row#a"], frozenset())
     state.set("a", 1, "graded", 80, "course 1")
     apply(["row#a"], state)
-    assert read_ledgers(["row#a"])["row#a"] == (2, state.counted["row#a"])
+    assert read_ledgers(["row#a"])["row#a"] == (3, state.counted["row#a"], frozenset())
 
 
 @pytest.fixture
@@ -330,6 +330,32 @@ def test_writers_at_once_leave_whole_trees() -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda start: apply(ids[start::6], state), range(6)))
     assert_lists_are(state)
+
+
+@pytest.mark.parametrize("kind", ["before", "after"])
+def test_a_row_that_moves_after_a_writer_was_cut_short_is_in_one_place_only(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever call was the last one that the writer made."""
+    call = dynamo.call
+    for stop in range(30):
+        state = State()
+        state.set(f"{stop}", 1)
+        monkeypatch.setattr(dynamo, "call", Dying(call, stop, kind))
+        try:
+            apply([f"row#{stop}"], state)
+            finished = True
+        except KeyboardInterrupt:
+            finished = False
+        monkeypatch.setattr(dynamo, "call", call)
+        state.set(f"{stop}", 2)
+        apply([f"row#{stop}"], state)
+        assert [entry.time for entry in stored_entries(stored_nodes(), "all") if entry.id == f"{stop}"] == [
+            "0002"
+        ]
+        if finished:
+            return
+    raise AssertionError("it never came to its end")
 
 
 def test_a_change_makes_no_transaction() -> None:

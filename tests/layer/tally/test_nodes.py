@@ -76,11 +76,16 @@ def test_a_full_leaf_costs_three_write_units_and_a_usual_one_two() -> None:
 def test_a_ledger_comes_back_as_it_was_and_an_unreadable_one_says_nothing() -> None:
     (entry,) = entries(1)
     counted = Counted(entry.version, {"all": entry, "course 1": entry._replace(label="x", tags=("a",))})
-    row = nodes.ledger_row("row#a", counted, 4)
+    claimed = frozenset({("all", entry.key), ("course 2", ("", ""))})
+    row = nodes.ledger_row("row#a", counted, 4, claimed)
     dynamo.put(settings().tallies_table, row)
-    assert nodes.read_ledgers(["row#a", "row#b"]) == {"row#a": (4, counted), "row#b": (0, NOTHING)}
-    dynamo.put(settings().tallies_table, row | {"counted": b"rubbish"})
-    assert nodes.read_ledgers(["row#a"]) == {"row#a": (4, NOTHING)}
+    nothing = frozenset[nodes.Place]()
+    assert nodes.read_ledgers(["row#a", "row#b"]) == {
+        "row#a": (4, counted, claimed),
+        "row#b": (0, NOTHING, nothing),
+    }
+    dynamo.put(settings().tallies_table, row | {"counted": b"rubbish", "claimed": b"rubbish"})
+    assert nodes.read_ledgers(["row#a"]) == {"row#a": (4, NOTHING, nothing)}
 
 
 def test_the_rows_of_a_list_are_its_tree() -> None:

@@ -434,7 +434,7 @@ def _rows_by_id(
 ) -> list[Item]:
     """The rows of the entries, but for those that are no more what they were found as."""
     table = settings().submissions_table
-    keys = [{"id": entry.id} for entry in entries]
+    keys = [{"id": identity} for identity in dict.fromkeys(entry.id for entry in entries)]
     read = dynamo.batch_get({table: keys}, consistent=consistent)[table]
     return [row for row in read if _meets(row, scope, status)]
 
@@ -566,10 +566,11 @@ def listed(list_name: str, low: Key, high: Key) -> Iterator[Listed]:
 
 
 def _listed_of_participant(participant: str) -> Iterator[Listed]:
-    """A participant's index says no more than which submissions they are."""
+    """A participant's index says which submissions they are and where they belong, not how they stand."""
     condition, values = "user_id = :user", {":user": participant}
     for row in dynamo.query(settings().submissions_table, condition, values, index="by_participant"):
-        yield Listed(row["id"], None, None, None)
+        tags = (row.get("asesor_id") or "", row["course_id"], row["item_id"])
+        yield Listed(row["id"], None, None, None, tags)
 
 
 SOURCE = Source(KIND, counted, listed)

@@ -3,6 +3,8 @@
 `apply` is told which rows changed, not how. It reads their ledgers, then their current state, makes the
 changes in the lists, and notes in the ledger, last, what is counted now. So a change that is told twice,
 late or out of order comes to the same, and one that is cut short is made again by whoever tells it again.
+Places where a row was not before are claimed in the ledger first: whoever comes after one that was cut short
+knows where it may have put the row, though the row has moved on meanwhile.
 
 Two may be at the same row at once. Entries carry the version of the row that they speak of, so an older
 one does not replace a newer one; and a ledger is written only over the version that was read, so the
@@ -18,16 +20,13 @@ from teaching.dynamo import ConditionFailed
 from teaching.errors import Damaged, Unavailable
 from teaching.log import logger
 from teaching.settings import settings
-from teaching.tally.nodes import NOTHING, Counted, Ledger, ledger_row, read_ledgers
+from teaching.tally.nodes import NOTHING, Counted, Ledger, Place, ledger_row, read_ledgers
 from teaching.tally.source import Current
 from teaching.tally.tree import Change, Entry, Key
 from teaching.tally.writer import TRIES, write_lists
 
 BLOCK = 1000
 """Rows that are moved together: the more, the more of them share a write."""
-
-Place = tuple[str, Key]
-"""(list, key)"""
 
 Places = Mapping[str, Collection[Place]]
 """For ids, the places in the lists where they were seen and may not belong."""
@@ -111,7 +110,8 @@ class _Block:
             self.damaged |= alone.damaged
 
     def _try(self) -> None:
-        moves = self._moves()
+        asked = self._moves()
+        moves = _claim(asked)
         changes: dict[str, dict[Key, Change]] = {}
         for identity, move in moves.items():
             for (list_name, key), change in move.changes.items():
@@ -131,7 +131,9 @@ class _Block:
             if not written.changed.isdisjoint(move.changes):
                 self.drifted.add(identity)
         noted = dynamo.at_once(*[partial(_note, identity, moves[identity]) for identity in done])
-        self._waiting = [identity for identity, well in zip(done, noted, strict=True) if not well]
+        overtaken = asked.keys() - moves.keys()
+        overtaken |= {identity for identity, well in zip(done, noted, strict=True) if not well}
+        self._waiting = [identity for identity in self._waiting if identity in overtaken]
 
     def _moves(self) -> dict[str, _Move]:
         """What is to be done; a row whose ledger speaks of its present version needs nothing."""
@@ -140,12 +142,12 @@ class _Block:
         moves = {}
         for identity in self._waiting:
             ledger, now = ledgers[identity], current.get(identity, NOTHING)
-            suspected = identity in self._left or self._repair is not None
+            suspected = identity in self._left or self._repair is not None or bool(ledger.claimed)
             if ledger.counted == now and not suspected:
                 continue
             changes: Mapping[Place, Change] = {}
             if suspected or not _same(ledger.counted, now):
-                known = _places(ledger.counted) | self._left.get(identity, set())
+                known = _places(ledger.counted) | ledger.claimed | self._left.get(identity, set())
                 known |= set((self._repair or {}).get(identity, ()))
                 changes = _changes(known, ledger.counted, now)
             moves[identity] = _Move(ledger, now, changes)
@@ -166,13 +168,34 @@ def _changes(known: Collection[Place], before: Counted, now: Counted) -> dict[Pl
     return changes
 
 
+def _claim(moves: Mapping[str, _Move]) -> dict[str, _Move]:
+    """Notes in the ledgers where rows are about to be put for the first time.
+
+    Answers the moves that may go on, for nobody was faster.
+    """
+    claims = {}
+    for identity, move in moves.items():
+        new = _places(move.now) - _places(move.ledger.counted) - move.ledger.claimed
+        if new:
+            ledger = Ledger(move.ledger.version + 1, move.ledger.counted, move.ledger.claimed | new)
+            claims[identity] = move._replace(ledger=ledger)
+    made = dynamo.at_once(*[partial(_put, identity, move.ledger) for identity, move in claims.items()])
+    refused = {identity for identity, well in zip(claims, made, strict=True) if not well}
+    return {identity: claims.get(identity, moves[identity]) for identity in moves if identity not in refused}
+
+
 def _note(identity: str, move: _Move) -> bool:
-    """Writes the ledger; whether nobody was faster."""
-    if move.ledger.counted == move.now:
+    """Notes in the ledger what is counted now; whether nobody was faster."""
+    if move.ledger.counted == move.now and not move.ledger.claimed:
         return True
-    row = ledger_row(identity, move.now, move.ledger.version + 1)
+    return _put(identity, Ledger(move.ledger.version + 1, move.now))
+
+
+def _put(identity: str, ledger: Ledger) -> bool:
+    """Puts a ledger over the version before it; whether that was still there."""
+    row = ledger_row(identity, ledger.counted, ledger.version, ledger.claimed)
     try:
-        dynamo.put_from(settings().tallies_table, row, move.ledger.version)
+        dynamo.put_from(settings().tallies_table, row, ledger.version - 1)
     except (ConditionFailed, Unavailable):
         return False
     return True

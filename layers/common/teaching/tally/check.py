@@ -17,8 +17,8 @@ from teaching.dynamo import ConditionFailed
 from teaching.errors import Unavailable
 from teaching.settings import settings
 from teaching.tally import tree
-from teaching.tally.apply import Applied, Place, apply
-from teaching.tally.nodes import Stored, new_name, node_row, read_nodes
+from teaching.tally.apply import Applied, apply
+from teaching.tally.nodes import Place, Stored, new_name, node_row, read_nodes
 from teaching.tally.source import Listed, Source
 from teaching.tally.tree import HIGHEST, LOWEST, ROOT, Branch, Change, Child, Entry, Key, Leaf, Node
 from teaching.tally.writer import write_lists
@@ -69,7 +69,12 @@ def _check_stretch(source: Source, list_name: str, stretch: "Stretch") -> Applie
 
 
 def _differs(entry: Entry, listed: Listed) -> bool:
-    pairs = ((listed.key, entry.key), (listed.label, entry.label), (listed.score, entry.score))
+    pairs = (
+        (listed.key, entry.key),
+        (listed.label, entry.label),
+        (listed.score, entry.score),
+        (listed.tags, entry.tags),
+    )
     return any(told is not None and told != known for told, known in pairs)
 
 

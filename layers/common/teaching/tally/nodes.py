@@ -5,7 +5,7 @@ list for each thing that entries or children have, as equal things beside each o
 ids (of a leaf's rows 16 bytes, of a branch's children 6) stand apart as bytes, for they don't compress.
 
 A ledger (`ledger#<id>`, `ledger`) has a `version` and says which lists one row is counted in now and as
-what, and which version of the row that was (`of`).
+what, which version of the row that was (`of`), and where it may be besides (`claimed`).
 """
 
 import json
@@ -43,10 +43,16 @@ class Counted(NamedTuple):
 NOTHING = Counted(0, {})
 
 
+Place = tuple[str, tree.Key]
+"""(list, key)"""
+
+
 class Ledger(NamedTuple):
     version: int
     """Of the ledger; 0 where there is none."""
     counted: Counted
+    claimed: frozenset[Place] = frozenset()
+    """Where somebody has begun to put the row, and has not come to the end."""
 
 
 class Stored(NamedTuple):
@@ -88,7 +94,7 @@ def read_ledgers(ids: Collection[str]) -> dict[str, Ledger]:
     keys = [ledger_key(identity) for identity in ids]
     ledgers = dict.fromkeys(ids, Ledger(0, NOTHING))
     for row in dynamo.batch_get({table: keys}, consistent=True)[table]:
-        ledgers[ledger_id(row)] = Ledger(row["version"], ledger_counted(row))
+        ledgers[ledger_id(row)] = Ledger(row["version"], ledger_counted(row), _claimed(row))
     return ledgers
 
 
@@ -112,13 +118,27 @@ def ledger_counted(row: Item) -> Counted:
     return Counted(row["of"], entries)
 
 
-def ledger_row(identity: str, counted: Counted, version: int = 1) -> Item:
+def _claimed(row: Item) -> frozenset[Place]:
+    if "claimed" not in row:
+        return frozenset()
+    try:
+        return frozenset(
+            (list_name, (time, identity)) for list_name, time, identity in _unpacked(row["claimed"])
+        )
+    except (TypeError, ValueError, zlib.error):
+        return frozenset()
+
+
+def ledger_row(identity: str, counted: Counted, version: int = 1, claimed: Collection[Place] = ()) -> Item:
     """The table's row of a ledger."""
     plain = [
         [list_name, entry.time, entry.id, entry.label, str(entry.score), entry.tags]
         for list_name, entry in counted.entries.items()
     ]
-    return {**ledger_key(identity), "version": version, "of": counted.version, "counted": _packed(plain)}
+    row = {**ledger_key(identity), "version": version, "of": counted.version, "counted": _packed(plain)}
+    if claimed:
+        row["claimed"] = _packed(sorted([list_name, *key] for list_name, key in claimed))
+    return row
 
 
 def _packed(plain: object) -> bytes:

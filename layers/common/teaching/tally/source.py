@@ -18,6 +18,7 @@ class Listed(NamedTuple):
     key: Key | None
     label: str | None
     score: Decimal | None
+    tags: tuple[str, ...] | None = None
 
 
 class Source(NamedTuple):
