@@ -33,7 +33,7 @@ class Window(NamedTuple):
     """Newest first."""
     total: int
     passed: int = 0
-    """Rows of the lists, wanted or not, between the first and the last of these."""
+    """Rows of the lists, wanted or not, between the first and the last of these, as far as was seen."""
 
 
 Read = Callable[[Sequence[NodeName]], Mapping[NodeName, Stored]]
