@@ -292,8 +292,12 @@ class Schedule:
         assert asked.path
         assert asked.body
         rows = self._seen("SubmissionsTable", answer, asked.path)
+        participants = {row["user_id"] for row in rows if row}
+        users = [user for each in participants for user in self._seen("UsersTable", answer, each)]
         match answer.status:
             case 200:
+                own = asked.role == "admin" or any(user.get("asesor_id") == asked.subject for user in users)
+                must(own, "only the caller's is graded", asked, users)
                 names = ("id", "score", "status", "feedback", "graded_at", "updated_at")
                 data = answer.content["data"]
                 must(
@@ -308,7 +312,7 @@ class Schedule:
                 must(any(row.get("status") == "in_progress" for row in rows), "only then", asked, rows)
             case 404:
                 foreign = [row for row in rows if not row or row.get("waiting_for")]
-                foreign += [row for row in rows if row.get("asesor_id") != asked.subject]
+                foreign += [user for user in users if user.get("asesor_id") != asked.subject]
                 must(
                     bool(foreign) and (asked.role == "asesor" or not all(rows) or "waiting_for" in str(rows)),
                     "only what is not the caller's is not found",
