@@ -176,11 +176,11 @@ READER_RULES: dict[str, Callable[[Sequence[Row], Row], bool]] = {
     "no more rows than asked for": _no_more_than_asked,
     "the total is never below the rows shown": _total_holds_rows,
     "newest first": _order_holds,
+    "no row twice": _rows_once,
 }
 """What holds for every page, also beside writers."""
 
-READER_RULES_TO_COME: dict[str, Callable[[Sequence[Row], Row], bool]] = {
-    "no row twice": _rows_once,
+STRICT_READER_RULES: dict[str, Callable[[Sequence[Row], Row], bool]] = {
     "a page is as full as the total says": _page_is_full,
 }
 """What does not hold yet beside writers; `--readers` asks for it."""

@@ -59,12 +59,6 @@ class Weather(NamedTuple):
         """Whether only the scheduled check knows of all that is missing."""
         return self.drops > 0 or self.long_lag or Fault.LATE in self.faults
 
-    @property
-    def is_fair(self) -> bool:
-        """Whether all is told, and nothing is cut short."""
-        nothing = not self.faults or self.rate == 0
-        return nothing and not (self.drops or self.long_lag or self.gives_up or self.out_of_time)
-
 
 def weather(random: Random) -> Weather:
     """Some kinds of faults and not others, so that each is seen with and without the others."""

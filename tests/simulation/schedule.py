@@ -15,7 +15,7 @@ from teaching.errors import Unavailable
 from teaching.streams import Change
 from tests import support
 from tests.simulation import contract, programme
-from tests.simulation.contract import READER_RULES, READER_RULES_TO_COME, Row, Truth, Watch, must
+from tests.simulation.contract import READER_RULES, STRICT_READER_RULES, Row, Truth, Watch, must
 from tests.simulation.dynamodb import Store
 from tests.simulation.faults import Weather, weather
 from tests.simulation.programme import ADMIN, ASESORS, PARTICIPANTS, SESSIONS, SUBMISSIONS, WORDS
@@ -26,11 +26,6 @@ OPEN_MOST = 4
 AGAIN_MOST = 2
 """How often a client repeats a request that was not answered, or with 503."""
 PARTS = 2
-CHECKS_BEFORE = 2
-"""Rounds of the scheduled check before all must be right: a row that moves while its change was cut short
-before the ledger leaves an entry that only the check finds, and the check may itself move the row then.
-`--unchecked` asks for none, and for one where a change was told to nobody.
-"""
 POINTS_OF_STORM = 2500
 
 CALLERS = (("admin", ADMIN, None), *(("asesor", each, each) for each in ASESORS))
@@ -83,17 +78,14 @@ def _until_quiet(world: World) -> None:
 
 
 class Schedule:
-    def __init__(self, seed: int, *, readers: bool = False, unchecked: bool = False) -> None:
-        """`readers` and `unchecked` ask for more than holds yet: of readers beside writers, and of lists
-        before the scheduled check ran.
-        """
+    def __init__(self, seed: int, *, readers: bool = False) -> None:
+        """`readers` asks for more of readers beside writers than always holds."""
         self.random = Random(seed)
         self.weather: Weather = weather(self.random)
         self.world = World(beginnings().copy(), self.random, self.weather)
         self.watch = Watch(self.world.store)
         self.world.watch = self.watch.written
-        self._rules = READER_RULES | (READER_RULES_TO_COME if readers else {})
-        self._checks_before = 0 if unchecked else CHECKS_BEFORE
+        self._rules = READER_RULES | (STRICT_READER_RULES if readers else {})
         self._open = 0
         self._news = programme.news(self.random)
         self._numbers = iter(range(10**6))
@@ -387,11 +379,7 @@ class Schedule:
 
     def _judge(self) -> None:
         truth = Truth(self.world.store, [*programme.at_first(), *self._news])
-        if not self.weather.needs_check:
-            self._judge_counts(truth)
-        if self.weather.is_fair:
-            self._judge_everything(truth)
-        for _ in range(max(self._checks_before, self.weather.needs_check)):
+        if self.weather.needs_check:
             self._check_all()
             self.world.scheduler.start("mended", partial(_until_quiet, self.world))
             self.world.scheduler.run()
@@ -399,17 +387,6 @@ class Schedule:
         self._judge_everything(truth)
         drifted, failed = self._check_all()
         must(drifted == failed == 0, "a check finds nothing more", drifted, failed)
-
-    def _judge_counts(self, truth: Truth) -> None:
-        """Even before the check nothing is missing from lists, though there may be too much (`CHECKS_BEFORE`
-        says why), and what is in no list is right.
-        """
-        for role, subject, own in CALLERS:
-            counted = self._ask(Asked("get_statistics", role, subject)).content["data"]["submission_total"]
-            right = truth.statistics(own)["submission_total"]
-            must(
-                all(counted[name] >= right[name] for name in right), "nothing is missing", own, counted, right
-            )
 
     def _check_all(self) -> tuple[int, int]:
         done = [self.world.invoke("recompute_statistics", {"anew": part == 0}) for part in range(PARTS)]
