@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,15 @@ def started(folder: Path) -> Iterator[Server]:
         if server.process.poll() is None:
             server.end(signal.SIGKILL)
         server.process.communicate()
+
+
+def kill_all(server: Server) -> None:
+    """`kill -9` of the server with all that it has started, the store too, at the same moment."""
+    server.process.send_signal(signal.SIGSTOP)
+    for process in (*descendants(server.process.pid), server.process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    server.process.communicate(timeout=60)
 
 
 def descendants(process: int) -> set[int]:

@@ -1,9 +1,9 @@
-"""The API over HTTP, a connection for each thread, each request as some caller's."""
+"""The API over HTTP, each request as some caller's."""
 
 import http.client
 import json
-import threading
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -34,7 +34,6 @@ class Client:
     url: str
     folder: Path
     facts: Template = field(default_factory=template.read)
-    _mine: threading.local = field(default_factory=threading.local)
     _tokens: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def token(self, role: str, subject: str) -> str:
@@ -50,14 +49,11 @@ class Client:
         token = caller if isinstance(caller, str) else self.token(*caller)
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         content = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
-        connection = self._connection()
-        try:
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=SECONDS_TO_ANSWER)
+        with closing(connection):
             connection.request(method, f"/api{path}", body=content, headers=headers)
             answer = connection.getresponse()
             text = answer.read().decode()
-        except BaseException:
-            self.close()
-            raise
         named = {name.lower(): value for name, value in answer.getheaders()}
         return Reply(answer.status, named, jsons.loads(text) if text else None)
 
@@ -83,21 +79,14 @@ class Client:
         )
         return [Decimal(row["score"]["N"]) for page in pages for row in page["Items"]]
 
+    def version(self, session: str) -> int:
+        """How often its row was written."""
+        table = next(name for name in self.facts.tables if "Sessions" in name)
+        row = self._store.get_item(TableName=table, Key={"id": {"S": session}}, ConsistentRead=True)["Item"]
+        return int(row["version"]["N"])
+
     @cached_property
     def _store(self) -> Any:
         variables = json.loads((self.folder / "sam-local.json").read_text())["Parameters"]
         endpoint = variables["AWS_ENDPOINT_URL_DYNAMODB"].replace("host.docker.internal", "127.0.0.1")
         return store.client("dynamodb", endpoint)
-
-    def close(self) -> None:
-        """The present thread's connection."""
-        if connection := getattr(self._mine, "connection", None):
-            connection.close()
-            del self._mine.connection
-
-    def _connection(self) -> http.client.HTTPConnection:
-        if not hasattr(self._mine, "connection"):
-            place = urlsplit(self.url).netloc
-            self._mine.connection = http.client.HTTPConnection(place, timeout=SECONDS_TO_ANSWER)
-        made: http.client.HTTPConnection = self._mine.connection
-        return made

@@ -84,7 +84,7 @@ TEXTS = (
     "https://kenari@",
     "javascript:alert(1)",
 )
-VALUES = (
+VALUES: tuple[Any, ...] = (
     None,
     True,
     False,

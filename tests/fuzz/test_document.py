@@ -89,15 +89,15 @@ def api(client: Client) -> Client:
     return client
 
 
-def aim(case: Case) -> None:
+def aim(case: Case[Any]) -> None:
     """Most ids that Schemathesis makes up are of nothing; half of them become those of what there is."""
     for name, known in (("coachingId", SESSIONS), ("submissionId", SUBMISSIONS)):
         identity = case.path_parameters.get(name)
         if isinstance(identity, str) and len(identity) == 36 and identity[-1] in "02468ace":
             case.path_parameters[name] = known[ord(identity[0]) % len(known)]
-    if isinstance(case.body, dict) and "participant_id" in case.body and case.body["participant_id"]:
-        known = [support.PARTICIPANT, support.PARTICIPANT, case.body["participant_id"]]
-        case.body["participant_id"] = known[ord(str(case.body["participant_id"])[0]) % 3]
+    participant = case.body.get("participant_id") if isinstance(case.body, dict) else None
+    if isinstance(case.body, dict) and isinstance(participant, str) and participant[-1:] in "02468ace":
+        case.body["participant_id"] = support.PARTICIPANT
 
 
 def sent(request: Any) -> tuple[str, bytes]:
@@ -121,7 +121,7 @@ def is_right(role: str, operation: str, right: bool, status: int, content: Any) 
 @SCHEMA.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, database=None)
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
-def test_a_role_is_answered_as_described(case: Case, role: str, api: Client) -> None:
+def test_a_role_is_answered_as_described(case: Case[Any], role: str, api: Client) -> None:
     aim(case)
     headers = {"Authorization": f"Bearer {api.token(*CALLERS[role])}"}
     response = case.call(base_url=api.url, headers=headers)
@@ -131,7 +131,9 @@ def test_a_role_is_answered_as_described(case: Case, role: str, api: Client) -> 
         return
     case.validate_response(response, headers=headers, excluded_checks=OURS)
     operation = case.operation.definition.raw["operationId"]
-    assert described.fault(operation, response.status_code, response.headers, content) is None
+    assert (
+        described.fault(operation, response.status_code, dict.fromkeys(response.headers, ""), content) is None
+    )
     if response.request.headers.get("Authorization") != headers["Authorization"]:
         assert response.status_code == 401
         return
@@ -145,7 +147,8 @@ def test_a_path_with_another_method_is_not_found(path: str, api: Client) -> None
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "QUERY"):
         if method.lower() in described.document()["paths"][path]:
             continue
-        for caller in (*CALLERS.values(), "nobody's"):
+        callers: list[tuple[str, str] | str] = [*CALLERS.values(), "nobody's"]
+        for caller in callers:
             reply = api.ask(method, filled.removeprefix("/api"), caller, {"score": 1})
             assert (reply.status, reply.content) == (404, described.NOT_FOUND)
             assert reply.headers["content-type"] == "application/json"
