@@ -183,7 +183,7 @@ READER_RULES: dict[str, Callable[[Sequence[Row], Row], bool]] = {
 STRICT_READER_RULES: dict[str, Callable[[Sequence[Row], Row], bool]] = {
     "a page is as full as the total says": _page_is_full,
 }
-"""What does not hold yet beside writers; `--readers` asks for it."""
+"""A row that moves to another page meanwhile leaves its place empty; `--readers` shows where."""
 
 
 class Truth:
