@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
@@ -455,6 +455,8 @@ def test_the_api_is_as_its_model(given: int, client: Client) -> None:
             stateful_step_count=STEPS,
             deadline=None,
             database=None,
+            # Over HTTP a failure is minutes in shrinking, which a longer run may take.
+            phases=list(Phase) if TIMES > 1 else [Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
     )
