@@ -169,13 +169,12 @@ def _changes(known: Collection[Place], before: Counted, now: Counted) -> dict[Pl
 
 
 def _claim(moves: Mapping[str, _Move]) -> dict[str, _Move]:
-    """Notes in the ledgers where rows are about to be put for the first time.
-
-    Answers the moves that may go on, for nobody was faster.
+    """Notes in the ledgers where rows may soon be besides: where they are about to be put, or were by a try
+    that was overtaken. Answers the moves that may go on, for nobody was faster.
     """
     claims = {}
     for identity, move in moves.items():
-        new = _places(move.now) - _places(move.ledger.counted) - move.ledger.claimed
+        new = move.changes.keys() - _places(move.ledger.counted) - move.ledger.claimed
         if new:
             ledger = Ledger(move.ledger.version + 1, move.ledger.counted, move.ledger.claimed | new)
             claims[identity] = move._replace(ledger=ledger)

@@ -94,8 +94,8 @@ class Stretch(NamedTuple):
     entries: tuple[Entry, ...]
     damage: Damage | None
     behind: bool = False
-    """Nothing but a word that the node here is newer than its branch knows: its writer was cut short, or is
-    at it."""
+    """Nothing but a word that the node here is newer than its branch knows, and counts otherwise: its writer
+    was cut short, or is at it."""
 
 
 class _Below(NamedTuple):
@@ -139,7 +139,7 @@ def _walk_children(
         nodes = [_sound(each, found.get((list_name, each.child.node))) for each in some]
         for each in some:
             stored = found.get((list_name, each.child.node))
-            if stored and stored.version > each.child.version:
+            if stored and stored.version > each.child.version and _counts_otherwise(stored, each.child):
                 yield Stretch(each.low, each.high, (), None, behind=True)
         height = next((_height(list_name, node) for node in nodes if node), 0)
         if height or None in nodes:
@@ -155,6 +155,10 @@ def _walk_children(
         else:
             entries = [entry for node in reversed(nodes) if isinstance(node, Leaf) for entry in node.entries]
             yield Stretch(some[-1].low, some[0].high, tuple(entries), None)
+
+
+def _counts_otherwise(stored: Stored, child: Child) -> bool:
+    return stored.node is not None and tree.total(stored.node) != child.sum
 
 
 def _sound(below: _Below, stored: Stored | None) -> Node | None:
