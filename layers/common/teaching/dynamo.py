@@ -365,11 +365,6 @@ def _batch_write_of(table: str, chunk: list[dict[str, Any]]) -> Callable[[], Non
     return write
 
 
-def versioned_put(table: str, key: Key, version: int, content: Item) -> dict[str, Any]:
-    """Part of a transaction: the row, one version on, if it is still of this version (0: not there)."""
-    return {"Put": put_from_arguments(table, {**key, **content, "version": version + 1}, version)}
-
-
 def put_from(table: str, item: Item, version: int) -> None:
     """Puts the item, if what is stored is still of this version (0: not there).
 

@@ -352,8 +352,7 @@ def _leave(key: dynamo.Key, writer: str) -> bool:
 
 def _put_note(key: dynamo.Key, version: int, noted: _Noted) -> None:
     """Raises `ConditionFailed` when the row is not of this version any more."""
-    put = dynamo.versioned_put(settings().search_table, key, version, noted.row())["Put"]
-    dynamo.call("put_item", **put)
+    dynamo.put_from(settings().search_table, {**key, **noted.row(), "version": version + 1}, version)
 
 
 def _note_key(kind: str, identity: str) -> dynamo.Key:

@@ -321,7 +321,7 @@ def _merge(way: Way, level: int, parent: str, thin: Child) -> None:
     """Makes one node of a thin one and a neighbour, where they have room in one."""
     branch = way.nodes[parent].node
     assert isinstance(branch, Branch)
-    at = branch.children.index(next(child for child in branch.children if child.node == thin.node))
+    at = [child.node for child in branch.children].index(thin.node)
     left = max(0, at - 1)
     pair = [child.node for child in branch.children[left : left + 2]]
     if len(pair) < 2:
