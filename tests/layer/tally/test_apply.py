@@ -221,7 +221,8 @@ def count_nodes(table: Table, list_name: str, name: str = ROOT) -> int:
 def assert_lists_are(state: State) -> None:
     assert_entries_are(state)
     for (_, name), (node, _) in stored_nodes().items():
-        assert node and tree.size(node) <= tree.most(node, name)
+        assert node
+        assert tree.size(node) <= tree.most(node, name)
 
 
 def assert_entries_are(state: State) -> None:
