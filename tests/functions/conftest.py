@@ -5,7 +5,14 @@ from typing import Any, Protocol
 import pytest
 
 from tests.conftest import MakeToken
-from tests.support import Answer, call, request, take_in_another_asesors, take_in_examples
+from tests.support import (
+    Answer,
+    call,
+    request,
+    take_in_another_asesors,
+    take_in_examples,
+    take_in_people,
+)
 
 
 class Ask(Protocol):
@@ -43,6 +50,12 @@ def ask(store: str, make_token: MakeToken) -> Ask:
         )
 
     return ask
+
+
+@pytest.fixture
+def people(tables: str) -> None:
+    """The spec's asesor and participant and another of each are in the store, and nothing else."""
+    take_in_people()
 
 
 @pytest.fixture

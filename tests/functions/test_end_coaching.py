@@ -26,7 +26,7 @@ ENDING: str = demo.SPEC_SESSION_TO_END["id"]
 NOT_FOUND = (404, '{"errors":["Coaching session not found"],"status":false}')
 
 
-@pytest.mark.usefixtures("tables")
+@pytest.mark.usefixtures("people")
 def test_the_specs_example(ask: Ask, at: SetClock) -> None:
     take_in("session", demo.SPEC_SESSION_TO_END | {"participant_ids": []})
     at("2026-02-20T11:00:00.000Z")
@@ -40,7 +40,7 @@ def test_the_specs_example(ask: Ask, at: SetClock) -> None:
     assert stored_session(ENDING) == ended
 
 
-@pytest.mark.usefixtures("tables")
+@pytest.mark.usefixtures("people")
 def test_only_the_sessions_own_asesor_ends_it(ask: Ask) -> None:
     take_in("session", session(status="ongoing"))
     take_in("session", session(id=OTHERS_SESSION, status="ongoing", asesor_id=OTHER_ASESOR))
@@ -63,7 +63,7 @@ def test_only_the_sessions_own_asesor_ends_it(ask: Ask) -> None:
     assert ask("end_coaching", "asesor", OTHERS_SESSION, subject=OTHER_ASESOR).status == 200
 
 
-@pytest.mark.usefixtures("tables")
+@pytest.mark.usefixtures("people")
 @pytest.mark.parametrize("status", ["scheduled", "completed", "cancelled"])
 def test_only_a_session_under_way_can_be_ended(ask: Ask, status: str) -> None:
     take_in("session", session(status=status))

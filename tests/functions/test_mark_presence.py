@@ -128,7 +128,7 @@ def test_one_who_is_not_on_the_roster_cannot_be_marked(ask: Ask) -> None:
     assert ask("list_roster", "asesor", SESSION).content["data"]["pagination"]["total_items"] == 1
 
 
-@pytest.mark.usefixtures("tables")
+@pytest.mark.usefixtures("people")
 def test_no_mark_in_a_cancelled_session(ask: Ask) -> None:
     take_in("session", session(status="cancelled"))
     answer = ask("mark_presence", "asesor", SESSION, body=mark())
@@ -136,7 +136,7 @@ def test_no_mark_in_a_cancelled_session(ask: Ask) -> None:
     assert "id" not in stored_presence()
 
 
-@pytest.mark.usefixtures("tables")
+@pytest.mark.usefixtures("people")
 @pytest.mark.parametrize("status", ["scheduled", "ongoing", "completed"])
 def test_a_mark_in_any_other_session(ask: Ask, status: str) -> None:
     take_in("session", session(status=status))

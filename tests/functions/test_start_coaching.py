@@ -44,7 +44,7 @@ def test_only_the_sessions_own_asesor_starts_it(ask: Ask) -> None:
     assert ask("start_coaching", "asesor", OTHERS_SESSION, subject=OTHER_ASESOR).status == 302
 
 
-@pytest.mark.usefixtures("tables")
+@pytest.mark.usefixtures("people")
 @pytest.mark.parametrize(
     ("status", "link"),
     [("completed", LINK), ("cancelled", LINK), ("scheduled", None), ("ongoing", None)],

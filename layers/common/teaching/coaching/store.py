@@ -100,14 +100,13 @@ def presences(caller: Caller, session: str, query: PageQuery) -> Page[PresenceRo
     stored, roster = dynamo.both(
         lambda: dynamo.get(settings().sessions_table, {"id": session}), lambda: _roster(session)
     )
-    if not stored:
-        raise SessionNotFound()
     if caller.role is PARTICIPANT:
+        _complete(stored)
         roster = [row for row in roster if row["participant_id"] == caller.id]
         if not roster:
             raise SessionNotFound()
-    elif caller.own not in (None, stored["asesor_id"]):
-        raise SessionNotFound()
+    else:
+        _own(caller, stored)
     rows = [rules.presence_row(row) for row in roster]
     if query.search:
         words = search.words_of(query.search)
@@ -176,10 +175,19 @@ def _moved(caller: Caller, session: str, rule: Callable[[Mapping[str, Any], str]
     return dynamo.unless_lost(once)
 
 
-def _own(caller: Caller, stored: Item | None) -> Item:
-    if not stored or stored["asesor_id"] != caller.id:
+def _complete(stored: Item | None) -> Item:
+    """One that waits for its asesor is not there."""
+    if not stored or not stored.get("order_key"):
         raise SessionNotFound()
     return stored
+
+
+def _own(caller: Caller, stored: Item | None) -> Item:
+    """Of an admin, any session."""
+    session = _complete(stored)
+    if caller.own not in (None, session["asesor_id"]):
+        raise SessionNotFound()
+    return session
 
 
 def _presence_key(session: str, participant: str) -> Key:
