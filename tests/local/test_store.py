@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local import store
+from local import npm, store
 from local.store import StoreError
 from local.template import ROOT, Template
 
@@ -58,7 +58,7 @@ def test_a_leashed_command_ends_when_its_starter_lets_go() -> None:
 def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A folder that is all of PATH, on a machine that has fetched nothing yet."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(store, "TOOLS", tmp_path / "tools")
+    monkeypatch.setattr(npm, "TOOLS", tmp_path / "tools")
     return tmp_path
 
 
@@ -79,6 +79,13 @@ def test_an_npm_that_fails_is_told(bare_machine: Path) -> None:
         pass
 
 
+def test_a_package_that_is_not_what_is_pinned_is_refused(bare_machine: Path) -> None:
+    command(bare_machine, "npm", "echo other > other.tgz; echo other.tgz")
+    with pytest.raises(StoreError, match=r"fetched as .*@2\.9\.30 is not what is pinned"), store.dynamodb():
+        pass
+    assert [path.name for path in (bare_machine / "tools").iterdir()] == ["lock"]
+
+
 @pytest.mark.parametrize(
     ("said", "version"),
     [
@@ -96,7 +103,7 @@ def test_the_version_of_java_is_read(bare_machine: Path, said: str, version: int
 def test_a_java_that_is_too_old_or_missing_is_told(
     bare_machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (bare_machine / "tools" / "dynamodb-local").mkdir(parents=True)
+    (bare_machine / "tools" / "amplify-dynamodb-simulator-2.9.30").mkdir(parents=True)
     command(bare_machine, "java", "echo 'java version \"1.8.0_422\"' >&2")
     command(bare_machine, "python", "exit 1")
     monkeypatch.setattr(sys, "executable", str(bare_machine / "python"))
