@@ -12,12 +12,16 @@ from typing import Any
 from local.aws import StandIn
 from local.queues import Message, deliver
 from local.template import REGION, QueueSource
-from teaching.limits import ANSWER_BYTES, EVENT_BYTES, NAME_SHOWN
+from teaching.limits import ANSWER_BYTES, DEPTH_MOST, EVENT_BYTES, NAME_SHOWN
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
 _AROUND_BODY = 1024
 """Bytes of a message besides its body, at most."""
+
+
+class NoRecordError(Exception):
+    """A line that is not even sent on; the message is for whoever loads it."""
 
 
 class Intake:
@@ -44,7 +48,7 @@ class Intake:
                 continue
             try:
                 messages[number] = Message(_event(line))
-            except ValueError as error:
+            except NoRecordError as error:
                 rejected[number] = str(error)
                 self._stand_in.send("RejectedRecords", line, {"reason": str(error)})
         for batch in _batches(messages, self._source.batch_size):
@@ -92,15 +96,20 @@ def _batches(messages: Mapping[int, Message], most: int) -> Iterator[dict[int, M
 
 
 def _event(line: str) -> str:
-    """The EventBridge event that carries the record. Raises `ValueError` if the line is no record."""
+    """The EventBridge event that carries the record. Raises `NoRecordError`."""
     try:
-        record = json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=_object)
-    except ValueError as error:
-        raise ValueError(f"not JSON: {error}") from None
+        return _event_of(json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=_object))
+    except json.JSONDecodeError as error:
+        raise NoRecordError(f"not JSON, from character {error.pos + 1} on") from None
+    except ValueError:
+        raise NoRecordError("not JSON: a number of too many digits") from None
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise NoRecordError(f"nested too deeply: at most {DEPTH_MOST} lists and objects in a field") from None
+
+
+def _event_of(record: Any) -> str:
     if not (isinstance(record, dict) and isinstance(record.get("type"), str) and "data" in record):
-        raise ValueError('not a record: an object with "type" and "data" is expected')
+        raise NoRecordError('not a record: an object with "type" and "data" is expected')
     event = {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -114,7 +123,7 @@ def _event(line: str) -> str:
     }
     if (size := _bytes(event)) > EVENT_BYTES:
         largest = _largest(record["data"])
-        raise ValueError(f"{largest}an event has at most {EVENT_BYTES} bytes, this one {size}")
+        raise NoRecordError(f"{largest}an event has at most {EVENT_BYTES} bytes, this one {size}")
     return json.dumps(event)
 
 
@@ -123,7 +132,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"{name!a} must be given once")
+        raise NoRecordError(f"{name[:NAME_SHOWN]!a} must be given once")
     return made
 
 
@@ -141,7 +150,7 @@ def _largest(data: Any) -> str:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+    raise NoRecordError(f"{name} is not a JSON number")
 
 
 def _pauses(tries: int | None) -> Iterator[float]:

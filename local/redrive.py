@@ -89,7 +89,7 @@ def _heals(functions: Any, function: str, message: dict[str, Any]) -> bool:
 def main() -> int:
     try:
         stack = os.environ.get("STACK")
-        done = redrive_stack(stack) if stack else redrive_server(f"http://127.0.0.1:{settings.port()}")
+        done = redrive_stack(stack) if stack else redrive_server(settings.server_url())
     except (LoadError, SettingsError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,6 +1,7 @@
 """What `make` is told: HOST, PORT, STORE and DATA_DIR."""
 
 import os
+import socket
 from pathlib import Path
 
 
@@ -25,6 +26,19 @@ def port() -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise SettingsError(f"PORT must be 1 to 65535, not {text}")
     return int(text)
+
+
+def server_url() -> str:
+    """Where the running server is reached from here: the address that HOST names, since a server that is
+    asked by another name takes no records. Raises `SettingsError`.
+    """
+    name, number = host(), port()
+    try:
+        family, *_, (address, *_) = socket.getaddrinfo(name, number, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):
+        raise SettingsError(f"HOST names no address: {name}") from None
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(address), address)
+    return f"http://[{reached}]:{number}" if family == socket.AF_INET6 else f"http://{reached}:{number}"
 
 
 def in_memory() -> bool:

@@ -85,7 +85,7 @@ def serve(
         stand_in = aws.StandIn(secrets, folder, [failed_changes])
 
         def take(body: str) -> dict[str, Any]:
-            return intake.accept(body.split("\n")) | {"kept_in": str(folder / "RejectedRecords.jsonl")}
+            return intake.accept(body.split("\n"))
 
         def drain(_: str) -> dict[str, bool]:
             try:

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -8,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from local import store
+from local import settings, store
 from local.aws import StandIn
+from local.functions import LAYER
 from local.gateway import Gateway
-from local.load import batches
+from local.load import LONGEST_LINE, batches, lines_of
 from local.template import ROOT, Template
 
 
@@ -21,6 +23,7 @@ class Server:
     def __init__(self, facts: Template, folder: Path) -> None:
         self.lines: list[str] = []
         self.drained = 0
+        self.drains = True
         stand_in = StandIn({}, folder)
         self.gateway = Gateway(
             0, facts, lambda *_: None, stand_in, {"records": self.take, "drain": self.drain}
@@ -37,11 +40,11 @@ class Server:
         bad = [
             {"line": number, "reason": "it is bad"} for number, line in enumerate(lines, 1) if "bad" in line
         ]
-        return {"accepted": sum(map(bool, lines)) - len(bad), "rejected": bad, "kept_in": "rejected-file"}
+        return {"accepted": sum(map(bool, lines)) - len(bad), "rejected": bad}
 
     def drain(self, _: str) -> dict[str, bool]:
         self.drained += 1
-        return {"drained": True}
+        return {"drained": self.drains}
 
 
 @pytest.fixture
@@ -52,14 +55,17 @@ def server(facts: Template, tmp_path: Path) -> Iterator[Server]:
     running.gateway.server_close()
 
 
-def load(port: int, file: Path | None) -> "subprocess.CompletedProcess[str]":
-    environment = {"PATH": "/usr/bin:/bin", "PORT": str(port)}
+def load(
+    port: int, file: Path | str | None, fed: str | None = None, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": LAYER, "PORT": str(port), **variables}
     if file:
         environment["FILE"] = str(file)
     return subprocess.run(
         [sys.executable, "-m", "local.load"],
         cwd=ROOT,
         env=environment,
+        input=fed,
         capture_output=True,
         text=True,
         check=False,
@@ -91,10 +97,12 @@ def test_the_rejected_are_named_by_their_lines(server: Server, tmp_path: Path) -
 
 
 def test_of_many_rejected_the_first_are_shown_and_the_rest_is_found(server: Server, tmp_path: Path) -> None:
-    done = load(server.port, records(tmp_path, *["bad"] * 23))
+    done = load(server.port, records(tmp_path, *["bad"] * 23), DATA_DIR=str(tmp_path / "data"))
     lines = done.stdout.splitlines()
     assert len(lines) == 22
-    assert lines[-1] == "  … and 3 more, all of them in rejected-file"
+    kept = tmp_path / "data" / "rejected-lines.txt"
+    assert lines[-1] == f"  … and 3 more, all of them in {kept}"
+    assert kept.read_text().splitlines() == [f"line {number}: it is bad" for number in range(1, 24)]
 
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
@@ -116,13 +124,69 @@ def test_without_a_file_a_server_or_sense_it_is_one_clear_line(server: Server, t
     for done, said in (
         (load(server.port, None), "FILE is missing"),
         (load(server.port, tmp_path / "absent"), "no such file"),
-        (load(server.port, tmp_path), "no such file"),
+        (load(server.port, tmp_path), "a folder, not a file"),
         (load(store.free_port(), file), "is `make start` running?"),
         (load(0, file), "PORT must be"),
+        (load(server.port, file, HOST="no.such.name.invalid"), "HOST names no address: no.such.name.invalid"),
     ):
         assert (done.returncode, done.stdout) == (1, "")
         assert said in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_line_that_is_too_long_is_named_and_no_other_is_lost(server: Server, tmp_path: Path) -> None:
+    too_long = b"[" * 3 * LONGEST_LINE
+    done = load(server.port, records(tmp_path, "good", too_long, "good", b"[" * (LONGEST_LINE + 1)))
+    assert done.stdout.splitlines() == [
+        "2 accepted, 2 rejected",
+        f"  line 2: longer than {LONGEST_LINE} bytes",
+        f"  line 4: longer than {LONGEST_LINE} bytes",
+    ]
+    assert server.lines == ["good", "good"]
+
+
+def test_a_pipe_is_loaded(server: Server, tmp_path: Path) -> None:
+    assert load(server.port, "-", "good\nbad\n").stdout == "1 accepted, 1 rejected\n  line 2: it is bad\n"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_text, args=("good\n" * 3,), daemon=True).start()
+    assert load(server.port, pipe).stdout == "3 accepted, 0 rejected\n"
+
+
+def test_of_a_file_that_grows_what_it_had_is_loaded(tmp_path: Path) -> None:
+    file = records(tmp_path, "a", "b")
+    with file.open("rb") as reading:
+        found = lines_of(reading, file.stat().st_size)
+        assert next(found) == b"a\n"
+        with file.open("ab") as writing:
+            writing.write(b"c\n")
+        assert list(found) == [b"b\n"]
+
+
+def test_lists_that_do_not_follow_are_told(server: Server, tmp_path: Path) -> None:
+    server.drains = False
+    done = load(server.port, records(tmp_path, "good"))
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "1 accepted, 0 rejected",
+        "lists and totals have not followed yet; the server goes on, its logs say what is failing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("", "http://127.0.0.1:3000"),
+        ("0.0.0.0", "http://127.0.0.1:3000"),
+        ("127.0.0.2", "http://127.0.0.2:3000"),
+        ("::", "http://[::1]:3000"),
+        ("::1", "http://[::1]:3000"),
+    ],
+)
+def test_the_server_is_asked_where_it_listens(monkeypatch: pytest.MonkeyPatch, host: str, url: str) -> None:
+    monkeypatch.setenv("HOST", host)
+    monkeypatch.delenv("PORT", raising=False)
+    assert settings.server_url() == url
 
 
 def test_batches_are_bounded_in_lines_and_bytes() -> None:
