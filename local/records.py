@@ -124,7 +124,10 @@ def _event_of(record: Any) -> str:
     if (size := _bytes(event)) > EVENT_BYTES:
         largest = _largest(record["data"])
         raise NoRecordError(f"{largest}an event has at most {EVENT_BYTES} bytes, this one {size}")
-    return json.dumps(event)
+    try:
+        return json.dumps(event, allow_nan=False)
+    except ValueError:
+        raise NoRecordError("a number is beyond the range of a double") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def test_a_batch_is_no_larger_than_a_function_takes(stand_in: StandIn) -> None:
     [
         ("{", "not JSON"),
         ('{"type": "x", "data": NaN}', "NaN is not a JSON number"),
+        ('{"type": "x", "data": [1e400]}', "a number is beyond the range of a double"),
         ("[1]", "not a record"),
         ('{"type": 1, "data": {}}', "not a record"),
         ('{"type": "x"}', "not a record"),
