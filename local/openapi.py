@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from local import template
+from local import examples, template
 from local.template import ROOT, Route, Template
 from teaching import limits
 from teaching.errors import (
@@ -128,7 +128,7 @@ def _operation(facts: Template, route: Route, endpoint: Endpoint, schemas: Json)
     name = module.split(".")[1]
     purpose = (importlib.import_module(module).__doc__ or "").partition(": ")[2].strip()
     roles = sorted(role.value for role in endpoint.roles)
-    body = _event(name).get("body") if endpoint.body else None
+    body = examples.event(name).get("body") if endpoint.body else None
     operation: Json = {
         "operationId": name,
         "tags": ["Coaching" if "coachings" in (route.path or "") else "Grading"],
@@ -147,11 +147,6 @@ def _operation(facts: Template, route: Route, endpoint: Endpoint, schemas: Json)
         }
     operation["responses"] = _success(name, endpoint, schemas) | _failures(endpoint)
     return operation
-
-
-def _event(name: str) -> Json:
-    event: Json = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))
-    return event
 
 
 def _path_parameters(route: Route) -> list[Json]:
@@ -196,8 +191,7 @@ def _success(name: str, endpoint: Endpoint, schemas: Json) -> Json:
         whole = _object({"data": data["rows"]}, *told, {"pagination": data["pagination"]})
     else:
         whole = _object({"data": data["rows"]}, *told)
-    examples = json.loads((ROOT / "docs" / "examples.json").read_text(encoding="utf-8"))
-    content = {"application/json": {"schema": whole, "example": examples[name]}}
+    content = {"application/json": {"schema": whole, "example": examples.answer(name)}}
     return {"200": {"description": "Success", "content": content}}
 
 

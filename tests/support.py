@@ -331,8 +331,3 @@ def invoke(function: str, event: Data, remaining: int = 900_000) -> Any:
 def call(function: str, event: Data) -> Answer:
     answer = invoke(function, event)
     return Answer(answer["statusCode"], answer["headers"], answer["body"])
-
-
-def compact(example: str) -> str:
-    """An example of the spec as the API writes it: equal only where keys, order, values and types are."""
-    return json.dumps(json.loads(example), ensure_ascii=False, separators=(",", ":"))

@@ -1,27 +1,19 @@
 import pytest
 
 from local import demo
+from tests.examples import answer_text
 from tests.functions.conftest import Ask, SetClock
 from tests.support import (
     NOBODYS,
     OTHER_ASESOR,
     OTHERS_SESSION,
     SESSION,
-    compact,
     session,
     stored_session,
     take_in,
 )
 
-EXAMPLE = """{
-  "data": {
-    "id": "c1f8a8a0-1234-4cde-9a12-abcdef123456",
-    "status": "completed",
-    "ended_at": "2026-02-20T11:00:00.000Z"
-  },
-  "message": "success",
-  "status": true
-}"""
+EXAMPLE = answer_text("end_coaching")
 ENDING: str = demo.SPEC_SESSION_TO_END["id"]
 NOT_FOUND = (404, '{"errors":["Coaching session not found"],"status":false}')
 
@@ -31,7 +23,7 @@ def test_the_specs_example(ask: Ask, at: SetClock) -> None:
     take_in("session", demo.SPEC_SESSION_TO_END | {"participant_ids": []})
     at("2026-02-20T11:00:00.000Z")
     answer = ask("end_coaching", "asesor", ENDING)
-    assert (answer.status, answer.text) == (200, compact(EXAMPLE))
+    assert (answer.status, answer.text) == (200, EXAMPLE)
     ended = stored_session(ENDING)
     assert ended["started_at"] == demo.SPEC_SESSION_TO_END["started_at"]
     at("2026-02-20T11:30:00.000Z")

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from teaching.errors import Unavailable
+from tests.examples import answer_text
 from tests.functions.conftest import Ask, SetClock
 from tests.support import (
     ADMIN,
@@ -10,7 +11,6 @@ from tests.support import (
     OTHER_ASESOR,
     OTHERS_SUBMISSION,
     SUBMISSION,
-    compact,
     new_id,
     past_grades,
     stored_submission,
@@ -18,38 +18,8 @@ from tests.support import (
     take_in,
 )
 
-EXAMPLE = """{
-    "data": {
-        "id": "ed6ea4de-c2bd-4eef-a11c-ecef14ea5c8e",
-        "user_id": "54b509a1-cb72-463f-bd8f-a29779624fac",
-        "item_id": "11111111-bbbb-4111-8111-111111111111",
-        "score": 90,
-        "response_snapshot": {
-            "answers": [
-                {
-                    "answer_id": "bbbbbbbb-1111-4111-8111-bbbbbbbbbbbb",
-                    "question_id": "aaaaaaaa-1111-4111-8111-aaaaaaaaaaaa"
-                }
-            ],
-            "category": "quiz"
-        },
-        "status": "graded",
-        "feedback": "Ok mantep",
-        "graded_at": "2026-02-19T15:06:03.117Z",
-        "graded_by": {
-            "id": "970d8099-2491-4fe6-9136-115560f10c77",
-            "name": "Budi Santoso",
-            "email": "asesor@email.com",
-            "profile": null
-        },
-        "submitted_at": "2026-02-18T06:30:09.094Z",
-        "updated_at": "2026-02-19T15:06:03.117Z",
-        "course_id": "fd2dbe2b-dabe-4cdd-b72a-9a5f3c8774e3"
-    },
-    "message": "Grading successful",
-    "status": true
-}"""
-"""The spec's, but for the status that the contract changes, and graded and updated at one time."""
+EXAMPLE = answer_text("grade_submission").replace("15:06:03.123Z", "15:06:03.117Z")
+"""Graded and updated at one time."""
 NOT_FOUND = (404, '{"errors":["Submission not found"],"status":false}')
 
 
@@ -58,7 +28,7 @@ def test_the_specs_example(ask: Ask, at: SetClock) -> None:
     at("2026-02-19T15:06:03.117Z")
     body = {"score": 90, "feedback": "Ok mantep"}
     answer = ask("grade_submission", "asesor", SUBMISSION, body=body)
-    assert (answer.status, answer.text) == (200, compact(EXAMPLE))
+    assert (answer.status, answer.text) == (200, EXAMPLE)
 
 
 @pytest.mark.usefixtures("both_asesors")

@@ -2,51 +2,20 @@ from itertools import product
 
 import pytest
 
+from tests.examples import answer_text, compact
 from tests.functions.conftest import Ask
 from tests.support import (
     NOBODYS,
     OTHER_ASESOR,
     OTHERS_SESSION,
     SESSION,
-    compact,
     new_id,
     session,
     settle,
     take_in,
 )
 
-EXAMPLE = """{
-    "data": {
-        "data": [
-            {
-                "id": "dae6ad3f-06e8-4f0f-9d1d-db43b0e12672",
-                "title": "Coaching Go Digital Batch 1",
-                "start_time": "2026-03-10T09:00:00.000Z",
-                "end_time": "2026-03-10T11:00:00.000Z",
-                "audience_type": "participant",
-                "coaching_type": "classification",
-                "stage": "regional",
-                "status": "scheduled",
-                "asesor": {
-                    "id": "970d8099-2491-4fe6-9136-115560f10c77",
-                    "name": "Budi Santoso",
-                    "email": "asesor@email.com",
-                    "profile": null
-                }
-            }
-        ],
-        "pagination": {
-            "current_page": 1,
-            "per_page": 25,
-            "total_items": 1,
-            "total_pages": 1,
-            "next_page": null,
-            "prev_page": null
-        }
-    },
-    "message": "success",
-    "status": true
-}"""
+EXAMPLE = answer_text("list_coachings")
 EMPTY = """{
     "data": {
         "data": [],
@@ -71,7 +40,7 @@ def test_the_specs_example(ask: Ask, role: str, settled: bool) -> None:
     if settled:
         settle()
     answer = ask("list_coachings", role, query="")
-    assert (answer.status, answer.text) == (200, compact(EXAMPLE))
+    assert (answer.status, answer.text) == (200, EXAMPLE)
 
 
 @pytest.mark.usefixtures("tables")
@@ -109,7 +78,7 @@ def test_a_bad_query(ask: Ask, query: str) -> None:
 
 @pytest.mark.usefixtures("examples")
 def test_parameters_of_other_lists_are_ignored(ask: Ask) -> None:
-    assert ask("list_coachings", "asesor", query="status=nonsense&course_id=7").text == compact(EXAMPLE)
+    assert ask("list_coachings", "asesor", query="status=nonsense&course_id=7").text == EXAMPLE
 
 
 @pytest.mark.usefixtures("examples")

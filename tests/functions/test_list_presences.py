@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from tests.examples import answer_text
 from tests.functions.conftest import Ask, SetClock
 from tests.support import (
     NOBODYS,
@@ -9,45 +10,13 @@ from tests.support import (
     OTHERS_SESSION,
     PARTICIPANT,
     SESSION,
-    compact,
     new_id,
     participant,
     session,
     take_in,
 )
 
-EXAMPLE = """{
-    "data": {
-        "data": [
-            {
-                "id": null,
-                "session_id": "dae6ad3f-06e8-4f0f-9d1d-db43b0e12672",
-                "participant_id": "54b509a1-cb72-463f-bd8f-a29779624fac",
-                "status": "absent",
-                "created_at": null,
-                "updated_at": null,
-                "feedback_notes": null,
-                "joined_at": null,
-                "user": {
-                    "id": "54b509a1-cb72-463f-bd8f-a29779624fac",
-                    "name": "Siti Rahmawati",
-                    "email": "iqbalbtr@email.com",
-                    "profile": null
-                }
-            }
-        ],
-        "pagination": {
-            "current_page": 1,
-            "per_page": 25,
-            "total_items": 1,
-            "total_pages": 1,
-            "next_page": null,
-            "prev_page": null
-        }
-    },
-    "message": "success",
-    "status": true
-}"""
+EXAMPLE = answer_text("list_presences")
 NOT_FOUND = (404, '{"errors":["Coaching session not found"],"status":false}')
 
 
@@ -55,7 +24,7 @@ NOT_FOUND = (404, '{"errors":["Coaching session not found"],"status":false}')
 @pytest.mark.parametrize("role", ["admin", "participant"])
 def test_the_specs_example(ask: Ask, role: str) -> None:
     answer = ask("list_presences", role, SESSION, query="")
-    assert (answer.status, answer.text) == (200, compact(EXAMPLE))
+    assert (answer.status, answer.text) == (200, EXAMPLE)
 
 
 @pytest.mark.usefixtures("both_asesors")

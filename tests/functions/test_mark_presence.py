@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.examples import answer_text
 from tests.functions.conftest import Ask, SetClock
 from tests.support import (
     NOBODYS,
@@ -12,27 +13,12 @@ from tests.support import (
     OTHERS_SESSION,
     PARTICIPANT,
     SESSION,
-    compact,
     session,
     stored_presence,
     take_in,
 )
 
-EXAMPLE = """{
-    "data": {
-        "id": "19899516-6268-4130-83b0-8e178b102d3d",
-        "session_id": "dae6ad3f-06e8-4f0f-9d1d-db43b0e12672",
-        "participant_id": "54b509a1-cb72-463f-bd8f-a29779624fac",
-        "status": "present",
-        "first_joined_at": "2026-02-18T07:22:24.260Z",
-        "joined_at": "2026-02-18T07:22:24.260Z",
-        "feedback_notes": null,
-        "created_at": "2026-02-18T07:22:24.270Z",
-        "updated_at": "2026-02-19T12:12:13.180Z"
-    },
-    "message": "success",
-    "status": true
-}"""
+EXAMPLE = answer_text("mark_presence")
 NOT_FOUND = (404, '{"errors":["Coaching session not found"],"status":false}')
 
 
@@ -48,7 +34,7 @@ def test_the_specs_example(ask: Ask, at: SetClock, monkeypatch: pytest.MonkeyPat
     ask("mark_presence", "asesor", SESSION, body=mark("late", joined_at="2026-02-18T14:22:24.260+07:00"))
     at("2026-02-19T12:12:13.180Z")
     answer = ask("mark_presence", "asesor", SESSION, body=mark("present"))
-    assert (answer.status, answer.text) == (200, compact(EXAMPLE))
+    assert (answer.status, answer.text) == (200, EXAMPLE)
 
 
 @pytest.mark.usefixtures("both_asesors")
