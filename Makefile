@@ -45,6 +45,7 @@ check: $(READY) $(SAM)/ready ## Lint, types, template, API document: seconds
 	@$(BIN)/mypy
 	@$(SAM)/bin/sam validate --lint
 	@$(BIN)/python -m local.openapi --check
+	@$(BIN)/python -m local.routes --check
 
 format: $(READY) ## Format the code, then say what is left to do by hand
 	@$(BIN)/ruff check --quiet --fix --exit-zero . >/dev/null
@@ -57,8 +58,9 @@ bench: $(READY) ## Measure what requests and changes cost (PART=requests|writes|
 build: $(READY) $(SAM)/ready ## Build for deployment (sam deploy follows)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM)/bin/sam build
 
-openapi: $(READY) ## Write docs/openapi.yaml anew
+openapi: $(READY) ## Write docs/openapi.yaml and README's table of routes anew
 	@$(BIN)/python -m local.openapi
+	@$(BIN)/python -m local.routes
 
 clean: ## Remove everything that was made, the local data included
 	@rm -rf .venv .tools .data .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -28,6 +28,7 @@ from teaching.errors import (
     Unavailable,
 )
 from teaching.http import envelope
+from teaching.http.auth import Role
 from teaching.http.endpoint import Endpoint
 from teaching.http.envelope import Redirect
 from teaching.http.fields import UUID_PATTERN
@@ -133,7 +134,7 @@ def _operation(facts: Template, route: Route, endpoint: Endpoint, schemas: Json)
         "operationId": name,
         "tags": ["Coaching" if "coachings" in (route.path or "") else "Grading"],
         "summary": purpose[:1].upper() + purpose[1:],
-        "description": f"For {' and '.join(roles)}.",
+        "description": f"For {' and '.join(f'{role} ({endpoint.roles[Role(role)]})' for role in roles)}.",
         "x-roles": roles,
     }
     if parameters := [*_path_parameters(route), *_query_parameters(endpoint.query)]:

@@ -6,6 +6,6 @@ from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import endpoint
 
 
-@endpoint(roles={ADMIN, ASESOR})
+@endpoint(roles={ADMIN: "all", ASESOR: "own participants'"})
 def handler(caller: Caller) -> Statistics:
     return store.statistics(caller)

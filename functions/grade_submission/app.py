@@ -8,7 +8,7 @@ from teaching.http.endpoint import endpoint
 
 
 @endpoint(
-    roles={ADMIN, ASESOR},
+    roles={ADMIN: "all", ASESOR: "own participants'"},
     missing=SubmissionNotFound,
     body=Grade,
     message="Grading successful",

@@ -8,6 +8,6 @@ from teaching.http.envelope import page_within
 from teaching.http.pages import Page, PageQuery
 
 
-@endpoint(roles={ADMIN, ASESOR}, query=PageQuery, enveloped=page_within)
+@endpoint(roles={ADMIN: "all", ASESOR: "own sessions"}, query=PageQuery, enveloped=page_within)
 def handler(caller: Caller, query: PageQuery) -> Page[SessionRow]:
     return store.page(caller, query)

@@ -9,6 +9,11 @@ from teaching.http.envelope import page_within
 from teaching.http.pages import Page, PageQuery
 
 
-@endpoint(roles={ADMIN, PARTICIPANT}, missing=SessionNotFound, query=PageQuery, enveloped=page_within)
+@endpoint(
+    roles={ADMIN: "all rows", PARTICIPANT: "own row"},
+    missing=SessionNotFound,
+    query=PageQuery,
+    enveloped=page_within,
+)
 def handler(caller: Caller, session: str, query: PageQuery) -> Page[PresenceRow]:
     return store.presences(caller, session, query)

@@ -8,6 +8,6 @@ from teaching.http.envelope import page_beside
 from teaching.http.pages import Page
 
 
-@endpoint(roles={ADMIN, ASESOR}, query=SubmissionQuery, enveloped=page_beside)
+@endpoint(roles={ADMIN: "all", ASESOR: "own participants'"}, query=SubmissionQuery, enveloped=page_beside)
 def handler(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
     return store.page(caller, query)

@@ -1,6 +1,6 @@
 """What the API should answer, in plain Python: all rows in dicts, every answer computed anew.
 
-Written from the contract's rules, and from nothing of the code that it is compared with.
+Written from docs/rules.md, and from nothing of the code that it is compared with.
 """
 
 import unicodedata

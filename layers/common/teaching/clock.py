@@ -1,4 +1,4 @@
-"""Times as the contract writes them: UTC, `YYYY-MM-DDTHH:MM:SS.mmmZ`, always three decimals.
+"""Times as the API writes them (rules, Values): UTC, `YYYY-MM-DDTHH:MM:SS.mmmZ`, always three decimals.
 
 Written so, times sort as text in the order of time, which every index relies on.
 """

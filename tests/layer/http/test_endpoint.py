@@ -22,17 +22,17 @@ def answered(handler: Endpoint, given: Data) -> Answer:
     return Answer(answer["statusCode"], answer["headers"], answer["body"])
 
 
-@endpoint(roles={ADMIN, ASESOR})
+@endpoint(roles={ADMIN: "all", ASESOR: "own"})
 def whoami(caller: Caller) -> Any:
     return {"id": caller.id, "role": caller.role}
 
 
-@endpoint(roles={ADMIN}, query=SubmissionQuery)
+@endpoint(roles={ADMIN: "all"}, query=SubmissionQuery)
 def listing(caller: Caller, query: SubmissionQuery) -> Any:
     return query.model_dump()
 
 
-@endpoint(roles={ADMIN}, missing=SubmissionNotFound, body=Grade, message="Grading successful")
+@endpoint(roles={ADMIN: "all"}, missing=SubmissionNotFound, body=Grade, message="Grading successful")
 def grading(caller: Caller, submission: str, grade: Grade) -> Any:
     return {"submission": submission, **grade.model_dump()}
 
@@ -283,7 +283,7 @@ def test_the_size_of_a_body_is_in_bytes(graded: Call) -> None:
 
 
 def raising(error: Exception) -> Endpoint:
-    @endpoint(roles={ADMIN})
+    @endpoint(roles={ADMIN: "all"})
     def handler(caller: Caller) -> Any:
         raise error
 
@@ -315,7 +315,7 @@ def test_a_fault_leaks_nothing_and_is_logged(
 
 
 def test_a_fault_in_what_is_answered_leaks_nothing_either(token: str) -> None:
-    @endpoint(roles={ADMIN})
+    @endpoint(roles={ADMIN: "all"})
     def handler(caller: Caller) -> Any:
         return object()
 
@@ -333,7 +333,7 @@ def test_requests_at_once_do_not_mix(store: str, make_token: MakeToken) -> None:
     met = threading.Barrier(len(ids))
     seen: dict[str, str] = {}
 
-    @endpoint(roles={ASESOR})
+    @endpoint(roles={ASESOR: "own"})
     def meet(caller: Caller) -> Any:
         met.wait(10)
         return caller.id

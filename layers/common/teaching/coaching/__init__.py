@@ -1,1 +1,1 @@
-"""Coaching sessions and who came to them (spec, "Teaching Coaching")."""
+"""Coaching sessions and who came to them (rules, Coaching sessions; rules, Presences)."""

@@ -1,4 +1,7 @@
-"""The rules of sessions and presences: pure, the clock and new ids given (contract, "Coachings")."""
+"""The rules of sessions and presences (rules, Coaching sessions; rules, Presences).
+
+Pure: the clock and new ids are given.
+"""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum

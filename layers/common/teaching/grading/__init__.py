@@ -1,1 +1,1 @@
-"""Submissions: what participants hand in, and the grades they get (spec, "Teaching Grading")."""
+"""Submissions: what participants hand in, and the grades they get (rules, Submissions)."""

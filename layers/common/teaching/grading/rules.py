@@ -1,4 +1,4 @@
-"""The rules of submissions and grades: pure, the clock given (contract, "Submissions").
+"""The rules of submissions and grades: pure, the clock given (rules, Submissions).
 
 A submission goes `in_progress` -> `submitted` -> `graded`, and may be graded again.
 """
@@ -306,7 +306,7 @@ def counted(stored: Mapping[str, Any]) -> Counted:
 
 
 def statistics(submissions: Sum) -> Statistics:
-    """`total` is `pending` + `graded`; what is in progress is not counted (contract, "Submissions")."""
+    """`total` is `pending` + `graded`; what is in progress is not counted (rules, Submissions)."""
     pending, graded = (submissions.counts.get(status, 0) for status in (Status.SUBMITTED, Status.GRADED))
     average = submissions.scores / graded if graded else Decimal(0)
     return {

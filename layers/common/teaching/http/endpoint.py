@@ -39,10 +39,10 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A function behind the API: called by Lambda, and read by the generator of docs/openapi.yaml."""
+    """A function behind the API: called by Lambda, and read by the generators of docs."""
 
     function: Callable[..., Any]
-    roles: Collection[Role]
+    roles: Mapping[Role, str]
     missing: type[NotFound] | None
     query: type[BaseModel] | None
     body: type[BaseModel] | None
@@ -82,7 +82,7 @@ class Endpoint:
 
 def endpoint(
     *,
-    roles: Collection[Role],
+    roles: Mapping[Role, str],
     missing: type[NotFound] | None = None,
     query: type[BaseModel] | None = None,
     body: type[BaseModel] | None = None,
@@ -92,6 +92,8 @@ def endpoint(
 ) -> Callable[[Callable[..., Any]], Endpoint]:
     """Turns `function(caller, id, query, body)` into a Lambda handler; what is not declared is not passed.
 
+    `roles` tells of each that may call what it may see or change ("own session"), for the documents;
+    the function's own lines see to that. Any other role is 403.
     `missing` says that the path ends in an id, and what a malformed one answers; `errors` are those
     that the function's own lines may raise besides, for the API's description.
     """

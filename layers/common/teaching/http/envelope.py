@@ -1,4 +1,4 @@
-"""The shapes of every answer (spec, and contract "Envelope and errors").
+"""The shapes of every answer (rules, Answers).
 
 Coachings and presences carry their pagination within `data`, submissions beside it. Both are
 promises to clients; which endpoint makes which is declared at the endpoint.

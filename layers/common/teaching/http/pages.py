@@ -1,4 +1,4 @@
-"""Pages of a list: what a client asks for, what it gets, and the arithmetic between (contract, "Values")."""
+"""Pages of a list: what a client asks for, what it gets, and the arithmetic between (rules, Lists)."""
 
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
@@ -23,7 +23,7 @@ def _search(value: str) -> str | None:
 
 
 class PageQuery(BaseModel):
-    """The spec's `PaginationDto`. `limit` above 100 is served as 100; blank `search` is as if absent."""
+    """`limit` above 100 is served as 100; blank `search` is as if absent."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
