@@ -19,7 +19,7 @@ from teaching import dynamo
 from teaching.grading import rules
 from teaching.grading.rules import Grade, Scope
 from teaching.http.auth import ADMIN, Caller
-from teaching.recompute import recompute
+from teaching.schedule import recompute
 from teaching.settings import settings
 from teaching.tally.tree import Leaf, total
 

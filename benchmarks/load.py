@@ -35,7 +35,7 @@ from teaching.dynamo import Item
 from teaching.grading import rules as grading_rules
 from teaching.grading import store as grading
 from teaching.grading.rules import Scope, Status
-from teaching.intake.records import ItemRecord, SessionRecord, SubmissionRecord, UserRecord
+from teaching.records import ItemRecord, SessionRecord, SubmissionRecord, UserRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
 from teaching.tally.nodes import Counted, ledger_row, rows_of

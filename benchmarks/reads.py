@@ -13,7 +13,7 @@ from teaching.directory import search
 from teaching.directory import store as directory
 from teaching.errors import InvalidQuery
 from teaching.grading.rules import Scope, SubmissionQuery
-from teaching.recompute import recompute
+from teaching.schedule import recompute
 
 DOLLARS_A_MILLION = 0.125
 """Read units on demand, US East; other regions differ by a little."""

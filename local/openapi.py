@@ -27,11 +27,11 @@ from teaching.errors import (
     Unauthorized,
     Unavailable,
 )
+from teaching.fields import UUID_PATTERN
 from teaching.http import envelope
 from teaching.http.auth import Role
 from teaching.http.endpoint import Endpoint
 from teaching.http.envelope import Redirect
-from teaching.http.fields import UUID_PATTERN
 from teaching.http.pages import Page, Pagination
 
 Json = dict[str, Any]

@@ -21,11 +21,10 @@ from botocore.httpsession import URLLib3Session
 
 from local import demo
 from local.store import client
-from teaching import dynamo, jsons, projections
+from teaching import dynamo, jsons, projections, records_queue
+from teaching.changed_rows import Change
 from teaching.http.auth import Caller, Role
-from teaching.intake import queue
 from teaching.settings import settings
-from teaching.streams import Change
 from tests.examples import example
 
 Data = dict[str, Any]
@@ -104,7 +103,7 @@ def message(kind: str, data: Any) -> Data:
 def take_in(kind: str, *records: Data) -> None:
     """The records come in, in this order, all of them accepted."""
     for data in records:
-        assert queue.take([message(kind, data)]) == {"batchItemFailures": []}
+        assert records_queue.take([message(kind, data)]) == {"batchItemFailures": []}
 
 
 def take_in_people() -> None:

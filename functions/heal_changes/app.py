@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from teaching import healing
-from teaching.streams import Context
+from teaching import failed_queue
+from teaching.changed_rows import Context
 
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    return healing.heal(event, context)
+    return failed_queue.heal(event, context)

@@ -9,7 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from teaching.recompute import recompute
+from teaching.schedule import recompute
 
 MILLISECONDS_TO_STOP = 60_000
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from teaching import projections, streams
-from teaching.streams import Context
+from teaching.changed_rows import Context
 
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from local.template import Template
 from teaching.grading import store as grading
 from teaching.grading.rules import Status
 from teaching.limits import PER_PAGE
-from teaching.recompute import recompute
+from teaching.schedule import recompute
 from teaching.tally.apply import apply
 from teaching.tally.tree import LEAF_MOST
 

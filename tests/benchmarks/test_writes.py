@@ -11,7 +11,7 @@ from local.template import Template
 from teaching import dynamo
 from teaching.dynamo import Item
 from teaching.grading.rules import Status
-from teaching.recompute import recompute
+from teaching.schedule import recompute
 from teaching.settings import settings
 
 SUBMISSIONS = 300

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from teaching import dynamo, healing, projections, sqs, streams
+from teaching import changed_rows, dynamo, failed_queue, projections, records_queue, sqs, streams
+from teaching.changed_rows import Change
 from teaching.errors import Malformed, Unavailable
-from teaching.intake import queue
-from teaching.intake.records import ItemRecord, Record, SessionRecord, SubmissionRecord, UserRecord
+from teaching.records import ItemRecord, Record, SessionRecord, SubmissionRecord, UserRecord
 from teaching.settings import settings
-from teaching.streams import Change
 from tests import support
 from tests.fuzz import odd
 from tests.fuzz.effort import SEED, TIMES
@@ -109,7 +108,7 @@ def failing(chance: Random, share: float) -> Callable[..., Any]:
 
 def record_or_reason(text: str) -> Record | str:
     try:
-        return queue.record_of(text)
+        return records_queue.record_of(text)
     except Malformed as malformed:
         return str(malformed)
 
@@ -132,7 +131,7 @@ def test_a_message_is_saved_or_rejected_or_comes_again(
             if share:
                 patch.setattr(dynamo, "call", failing(chance, share))
                 patch.setattr(dynamo, "pause", lambda attempt: None)
-            answer = queue.take(batch)
+            answer = records_queue.take(batch)
         again = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         for message in batch:
             record = record_or_reason(message["body"])
@@ -245,13 +244,13 @@ def test_a_failed_change_is_healed_or_set_aside_or_stays(seed: int, monkeypatch:
         handle, failed = Follower(chance), Queue(chance)
         between = [Change("A", odd.text(chance)) for _ in range(chance.randrange(4))]
         monkeypatch.setattr(sqs, "send_all", failed.send_all)
-        monkeypatch.setattr(streams, "changes_between", lambda *place, found=between: found)
+        monkeypatch.setattr(changed_rows, "changes_between", lambda *place, found=between: found)
         monkeypatch.setattr(projections, "mend", lambda changes: [])
         monkeypatch.setattr(projections, "count", lambda changes: [])
         monkeypatch.setattr(projections, "refresh", handle)
         messages = [{"messageId": str(each), "body": told(chance)} for each in range(chance.randrange(1, 11))]
         number += len(messages)
-        answer = healing.heal({"Records": messages}, support.context())
+        answer = failed_queue.heal({"Records": messages}, support.context())
         stay = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         for message in messages:
             if message["messageId"] in stay:

@@ -1,49 +1,93 @@
-"""The layer's modules import downwards only, in the order that the package's docstring draws."""
+"""The layer's modules import downwards only, as the docstring of their package draws it."""
 
 import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import teaching
 
-LAYERS = [
-    {"healing"},
-    {"projections", "recompute", "intake.queue"},
-    {"coaching", "grading"},
-    {"directory", "tally"},
-    {"intake.records"},
-    {"http"},
-    {"streams"},
-    {"sqs", "dynamo", "jsons", "clock", "errors", "settings", "log", "log_lines", "limits"},
-]
 ROOT = Path(teaching.__path__[0])
 MODULES = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
     for path in ROOT.rglob("*.py")
     if path.name != "__init__.py"
 )
+PACKAGES = sorted({module.rpartition(".")[0] for module in MODULES})
 
 
-def level(module: str) -> int:
-    return next(
-        number
-        for number, names in enumerate(LAYERS)
-        if any(module == name or module.startswith(f"{name}.") for name in names)
-    )
+def source(name: str) -> ast.Module:
+    path = ROOT.parent.joinpath(*name.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(file.read_text())
 
 
-def imported(module: str) -> set[str]:
-    source = (ROOT / Path(*module.split("."))).with_suffix(".py").read_text()
-    names = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "teaching":
-            prefix = (node.module or "").removeprefix("teaching").lstrip(".")
-            names |= {".".join(filter(None, [prefix, alias.name])) for alias in node.names}
-    return names
+def drawn(package: str) -> list[set[str]]:
+    """The names on each line of the drawing, from the top."""
+    _, _, drawing = (ast.get_docstring(source(package)) or "").partition("mports point downwards")
+    lines = re.findall(r"^    ([a-z_]+(?:, [a-z_]+)*)(?:  .*)?$", drawing.partition("::\n")[2], re.MULTILINE)
+    return [set(line.split(", ")) for line in lines]
+
+
+def level(package: str, name: str) -> int:
+    return next(number for number, names in enumerate(drawn(package)) if name in names)
+
+
+def imported(module: str) -> Iterator[str]:
+    """Whatever a module imports of the layer, wherever in it."""
+    for node in ast.walk(source(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def step_below(package: str, name: str) -> str:
+    """The part of a dotted name that stands in the package."""
+    return name.removeprefix(f"{package}.").partition(".")[0]
+
+
+def refused(module: str, name: str) -> bool:
+    """Whether an import of the module leads upwards, or to a neighbour."""
+    package = module.rpartition(".")[0]
+    while not name.startswith(f"{package}."):
+        assert package, "import from the package, not the package"
+        module, package = package, package.rpartition(".")[0]
+    return level(package, step_below(package, name)) <= level(package, step_below(package, module))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_module_stands_in_its_packages_drawing_once(package: str) -> None:
+    names = [name for line in drawn(package) for name in line]
+    parts = {step_below(package, module) for module in MODULES if module.startswith(f"{package}.")}
+    assert sorted(names) == sorted(parts)
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_nothing_above_itself(module: str) -> None:
-    for name in imported(module):
-        assert level(name) >= level(module), f"{module} imports {name}"
+def test_a_module_imports_nothing_above_itself_nor_beside(module: str) -> None:
+    of_layer = [name for name in imported(module) if name.split(".")[0] == "teaching"]
+    assert [name for name in of_layer if refused(module, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("teaching.dynamo", "teaching.tally.nodes.read_nodes"),
+        ("teaching.records", "teaching.records_queue"),
+        ("teaching.streams", "teaching.failed_queue.heal"),
+        ("teaching.tally.tree", "teaching.tally.writer"),
+        ("teaching.tally.tree", "teaching.directory"),
+    ],
+)
+def test_an_import_upwards_or_sideways_is_seen(module: str, name: str) -> None:
+    assert refused(module, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["teaching.tally.nodes.read_nodes", "teaching.dynamo", "teaching.errors.Damaged"]
+)
+def test_an_import_downwards_is_none(name: str) -> None:
+    assert not refused("teaching.tally.writer", name)

@@ -17,8 +17,8 @@ from teaching.grading import rules as grading
 from teaching.grading.rules import Grade
 from teaching.http import envelope
 from teaching.http.pages import Page, PageQuery
-from teaching.intake.queue import record_of
-from teaching.intake.records import ItemRecord, SubmissionRecord, UserRecord
+from teaching.records import ItemRecord, SubmissionRecord, UserRecord
+from teaching.records_queue import record_of
 from tests.support import ASESOR, PARTICIPANT, item, message, new_id, participant, person, submission
 
 pytestmark = pytest.mark.usefixtures("no_network")

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from teaching import dynamo, projections
+from teaching.changed_rows import Change
 from teaching.coaching import store as coaching
 from teaching.directory import search
 from teaching.errors import Unavailable
 from teaching.grading import store as grading
 from teaching.grading.rules import SubmissionQuery
-from teaching.streams import Change
 from tests.support import (
     ASESOR,
     BY_ADMIN,

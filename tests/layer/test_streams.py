@@ -1,12 +1,12 @@
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from teaching import streams
+from teaching.changed_rows import MILLISECONDS_TO_STOP, Change
 from teaching.errors import Unavailable
-from teaching.streams import MILLISECONDS_TO_STOP, Change, Trimmed
 from tests.support import context
 
 ALL_TAKEN: dict[str, Any] = {"batchItemFailures": []}
@@ -135,54 +135,3 @@ def test_before_the_time_is_over_the_rest_is_given_back(handle: Handle, set_asid
     assert streams.follow(records, ending, handle, at_a_time=1) == go_on_from("4")
     assert handle.taken == ["a"]
     assert set_aside == [{"table": "UsersTable", "id": "bad"}]
-
-
-class Shard:
-    """Stands for the client of DynamoDB Streams: pages of sequence numbers, one after another."""
-
-    class exceptions:
-        class TrimmedDataAccessException(Exception): ...
-
-        class ResourceNotFoundException(Exception): ...
-
-    def __init__(self, *pages: list[int], fault: Callable[[], Exception] | None = None) -> None:
-        self._pages = pages
-        self._fault = fault
-        self.read = 0
-
-    def get_shard_iterator(self, **_: Any) -> dict[str, Any]:
-        return {"ShardIterator": 0}
-
-    def get_records(self, ShardIterator: int) -> dict[str, Any]:
-        if self._fault and ShardIterator == len(self._pages):
-            raise self._fault()
-        self.read += 1
-        numbers = self._pages[ShardIterator] if ShardIterator < len(self._pages) else []
-        records = [record(f"row {number}", str(number)) for number in numbers]
-        return {"Records": records, "NextShardIterator": ShardIterator + 1}
-
-
-def read_between(shard: Shard, first: int, last: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(streams, "_client", lambda: shard)
-    arn = record("", "")["eventSourceARN"]
-    return [change.id for change in streams.changes_between(arn, "shard", str(first), str(last))]
-
-
-def test_a_batch_is_read_anew_over_pages_and_empty_ones_up_to_its_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    shard = Shard([], [8, 9], [], [10, 11], [12])
-    assert read_between(shard, 8, 10, monkeypatch) == ["row 8", "row 9", "row 10"]
-    assert shard.read == 4
-    assert read_between(Shard([8], [11]), 8, 10, monkeypatch) == ["row 8"]
-
-
-def test_a_shard_that_never_comes_to_the_end_is_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Unavailable):
-        read_between(Shard([8]), 8, 10, monkeypatch)
-
-
-def test_records_that_the_stream_forgot_are_told_as_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for fault in (Shard.exceptions.TrimmedDataAccessException, Shard.exceptions.ResourceNotFoundException):
-        with pytest.raises(Trimmed):
-            read_between(Shard([8], fault=fault), 8, 10, monkeypatch)

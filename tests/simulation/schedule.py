@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import pytest
 
 from teaching import jsons, projections
+from teaching.changed_rows import Change
 from teaching.errors import Unavailable
-from teaching.streams import Change
 from tests import support
 from tests.simulation import contract, programme
 from tests.simulation.contract import READER_RULES, STRICT_READER_RULES, Row, Truth, Watch, must

@@ -115,7 +115,7 @@ class World:
             patch.setattr(dynamo, "both", lambda first, second: tuple(self._at_once(first, second)))
             patch.setattr(dynamo, "pause", lambda attempt: self._point())
             patch.setattr("teaching.sqs.send_all", self._send_all)
-            patch.setattr("teaching.streams._client", lambda: client)
+            patch.setattr("teaching.changed_rows._client", lambda: client)
             patch.setattr("teaching.clock.now", lambda: clock.utc_text(self.now()))
             patch.setattr("teaching.directory.search.datetime", SimpleNamespace(now=lambda zone: self.now()))
             patch.setattr("teaching.tally.writer.random", self.random)

@@ -9,8 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from local import template
-from teaching import dynamo, log, sqs
-from teaching.intake import queue
+from teaching import dynamo, log, records_queue, sqs
 from tests import support
 from tests.conftest import MakeToken
 from tests.examples import example
@@ -183,7 +182,7 @@ def records() -> Iterator[support.Data]:
 @pytest.mark.usefixtures("canaries")
 def test_a_record_leaves_nothing_of_anybody(said: Said) -> None:
     for message in records():
-        assert queue.take([message]) == {"batchItemFailures": []}
+        assert records_queue.take([message]) == {"batchItemFailures": []}
         assert_discreet(said())
 
 
@@ -199,7 +198,9 @@ def test_a_record_that_fails_is_told_by_its_message_id_alone(
 
     monkeypatch.setattr(sqs, "client", no_queue)
     for message in records():
-        assert queue.take([message])["batchItemFailures"] == [{"itemIdentifier": message["messageId"]}]
+        assert records_queue.take([message])["batchItemFailures"] == [
+            {"itemIdentifier": message["messageId"]}
+        ]
         text = said()
         assert_discreet(text)
         assert message["messageId"] in text

@@ -1,13 +1,14 @@
 """The teaching side of a mentoring programme: what every function shares.
 
-Imports point downwards only::
+Imports point downwards only; what stands on one line knows nothing of its neighbours::
 
-    healing                                 what takes up again what failed
-    projections, recompute, intake.queue    what follows the streams, the schedule and the queue
-    coaching, grading                       sessions and presences; submissions: rules and stores
-    directory, tally                        people, items and the search; the count trees
-    intake.records                          the records of other services
-    http                                    requests and answers: endpoint, token, envelope, pages
-    streams                                 which rows changed, and where what fails is set aside
-    sqs, dynamo, jsons, clock, log, errors, settings, limits
+    records_queue, streams, failed_queue, schedule  the ways in beside requests, each a function's event
+    projections                                     what is kept ready of the tables, brought up to date
+    coaching, grading                               sessions and presences; submissions: rules and stores
+    directory, http, tally                          people, items, their search; requests; the count trees
+    records, changed_rows                           the records of other services; which rows changed
+    fields, sqs                                     the types of what comes from outside; queues
+    dynamo, log                                     the store; the log
+    clock, errors, jsons, limits, log_lines
+    settings
 """

@@ -8,13 +8,13 @@ from functools import partial
 from typing import NamedTuple
 
 from teaching import dynamo
+from teaching.changed_rows import Change, names
 from teaching.coaching import store as coaching
 from teaching.directory import store as directory
 from teaching.errors import Unavailable
 from teaching.grading import store as grading
 from teaching.log import logger
 from teaching.settings import settings
-from teaching.streams import Change, names
 from teaching.tally.apply import apply
 from teaching.tally.check import check_list
 from teaching.tally.source import Source

@@ -6,7 +6,7 @@ import pytest
 from teaching.coaching import rules
 from teaching.coaching.rules import Mark, Status
 from teaching.errors import CannotBeEnded, CannotBeStarted, InvalidBody
-from teaching.intake.records import SessionRecord
+from teaching.records import SessionRecord
 from tests.support import ASESOR, PARTICIPANT, SESSION, session
 
 pytestmark = pytest.mark.usefixtures("no_network")

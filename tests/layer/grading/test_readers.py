@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from teaching import dynamo, projections, sqs, streams
+from teaching import changed_rows, dynamo, projections, sqs
+from teaching.changed_rows import Change
 from teaching.errors import Damaged
 from teaching.grading import store
 from teaching.grading.rules import Grade, SubmissionQuery, SubmissionRow
 from teaching.http.pages import Page
 from teaching.settings import settings
-from teaching.streams import Change
 from teaching.tally import tree
 from tests.conftest import MakeToken
 from tests.support import (
@@ -188,7 +188,7 @@ def test_what_cannot_be_told_is_still_answered(
     def fails(changes: object) -> None:
         raise RuntimeError("no queue")
 
-    monkeypatch.setattr(streams, "set_aside", fails)
+    monkeypatch.setattr(changed_rows, "set_aside", fails)
     tear("submissions", b"rubbish")
     answer = call("get_statistics", request("get_statistics", token=make_token("admin")))
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")

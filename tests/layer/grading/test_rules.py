@@ -6,8 +6,8 @@ import pytest
 from teaching.errors import CannotBeGraded
 from teaching.grading import rules
 from teaching.grading.rules import Grade, Scope, Status
-from teaching.intake.records import SubmissionRecord
 from teaching.jsons import dumps
+from teaching.records import SubmissionRecord
 from teaching.tally.tree import Sum
 from tests.support import ASESOR, COURSE, ITEM, PARTICIPANT, SUBMISSION, submission
 

@@ -4,11 +4,11 @@ import pytest
 
 from benchmarks.meter import metered
 from teaching import dynamo, projections
+from teaching.changed_rows import Change
 from teaching.errors import SubmissionNotFound, Unavailable
 from teaching.grading import rules, store
 from teaching.grading.rules import Grade
 from teaching.http.auth import Caller
-from teaching.streams import Change
 from tests.support import (
     BY_ADMIN,
     BY_ASESOR,

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from teaching.http.fields import details
+from teaching.fields import details
 from teaching.http.pages import Page, PageQuery, Pagination
 
 

@@ -15,8 +15,8 @@ from teaching import clock
 from teaching.directory.people import Person, person_copy, read_copy
 from teaching.directory.search import SESSION, Document, normalised
 from teaching.errors import CannotBeEnded, CannotBeStarted, InvalidBody
-from teaching.http.fields import Note, Strict, Utc, Uuid
-from teaching.intake.records import SessionRecord
+from teaching.fields import Note, Strict, Utc, Uuid
+from teaching.records import SessionRecord
 from teaching.tally.nodes import Counted
 from teaching.tally.tree import Entry
 

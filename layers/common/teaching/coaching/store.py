@@ -17,7 +17,7 @@ from teaching.errors import Damaged, NotFinished, SessionNotFound
 from teaching.http.auth import PARTICIPANT, Caller
 from teaching.http.envelope import Redirect
 from teaching.http.pages import Page, PageQuery
-from teaching.intake.records import SessionRecord
+from teaching.records import SessionRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
 from teaching.tally.nodes import Counted

@@ -7,7 +7,7 @@ from teaching import dynamo, jsons
 from teaching.directory import search
 from teaching.directory.search import Document, normalised
 from teaching.dynamo import Item
-from teaching.intake.records import ItemRecord, UserRecord
+from teaching.records import ItemRecord, UserRecord
 from teaching.settings import settings
 
 

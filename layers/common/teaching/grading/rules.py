@@ -25,9 +25,9 @@ from teaching.directory.people import (
     unknown_person,
 )
 from teaching.errors import CannotBeGraded
-from teaching.http.fields import Note, Score, Strict, Uuid
+from teaching.fields import Note, Score, Strict, Uuid
 from teaching.http.pages import PageQuery
-from teaching.intake.records import SubmissionRecord
+from teaching.records import SubmissionRecord
 from teaching.tally.nodes import Counted
 from teaching.tally.tree import Entry, Key, Sum, Wanted
 

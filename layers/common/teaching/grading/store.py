@@ -27,7 +27,7 @@ from teaching.grading.rules import (
 )
 from teaching.http.auth import Caller
 from teaching.http.pages import Page
-from teaching.intake.records import SubmissionRecord
+from teaching.records import SubmissionRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
 from teaching.tally.nodes import Counted

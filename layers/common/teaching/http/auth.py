@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from teaching.errors import Unauthorized
-from teaching.http.fields import is_uuid
+from teaching.fields import is_uuid
 from teaching.http.keys import token_keys
 from teaching.http.token import Expected, bearer_token, check_claims, signed_claims
 from teaching.settings import settings

@@ -26,10 +26,10 @@ from teaching.errors import (
     NotFound,
     Unavailable,
 )
+from teaching.fields import details, given_twice, is_uuid
 from teaching.http import envelope
 from teaching.http.auth import Role, caller_of
 from teaching.http.envelope import Answer, Redirect
-from teaching.http.fields import details, given_twice, is_uuid
 from teaching.log import logger
 from teaching.settings import settings
 
@@ -107,7 +107,7 @@ def endpoint(
 def _ask_for_mending(damaged: Damaged) -> None:
     """As good as it goes: the scheduled check finds the damage too."""
     # Imported only then: its client costs a cold start.
-    from teaching.streams import Change, set_aside
+    from teaching.changed_rows import Change, set_aside
 
     try:
         set_aside([Change(settings().tallies_table, damaged.list_name)])

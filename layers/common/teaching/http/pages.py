@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from teaching import limits
-from teaching.http.fields import CountingNumber, must
+from teaching.fields import CountingNumber, must
 
 Row = TypeVar("Row")
 

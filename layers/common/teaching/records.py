@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from teaching import limits
-from teaching.http.fields import (
+from teaching.fields import (
     AnyText,
     Changed,
     Note,

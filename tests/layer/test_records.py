@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from teaching.errors import Malformed
-from teaching.intake.queue import record_of
+from teaching.records_queue import record_of
 from tests.support import ASESOR, PARTICIPANT, item, message, participant, person, session, submission
 
 pytestmark = pytest.mark.usefixtures("no_network")

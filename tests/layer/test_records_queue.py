@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks.meter import metered
 from local import demo
-from teaching import clock, dynamo, projections, sqs
+from teaching import clock, dynamo, projections, records_queue, sqs
+from teaching.changed_rows import Change
 from teaching.coaching import store as coaching
 from teaching.coaching.rules import Mark
 from teaching.directory import store as directory
@@ -19,9 +20,7 @@ from teaching.errors import Malformed, Unavailable
 from teaching.grading import store as grading
 from teaching.grading.rules import Grade, SubmissionQuery
 from teaching.http.pages import PageQuery
-from teaching.intake import queue
-from teaching.intake.records import SessionRecord
-from teaching.streams import Change
+from teaching.records import SessionRecord
 from tests.support import (
     ASESOR,
     BY_ADMIN,
@@ -173,7 +172,7 @@ def test_those_of_one_id_in_a_batch_count_in_order(kind: str, made: Callable[[st
     """Though none says by its time which is newer."""
     names = [f"number {number}" for number in range(30)]
     batch = [message(kind, made(name)) for name in names]
-    assert queue.take(batch) == {"batchItemFailures": []}
+    assert records_queue.take(batch) == {"batchItemFailures": []}
     table, name_of = {
         "user": ("UsersTable", "name"),
         "item": ("ItemsTable", "title"),
@@ -195,7 +194,7 @@ def test_what_fails_comes_again_with_what_followed_it_of_its_id(monkeypatch: pyt
     monkeypatch.setattr(directory, "save_item", fail)
     batch = [message("item", item(title=title)) for title in ("first", "fails", "last")]
     other = message("item", item(id=new_id(), title="other"))
-    again = queue.take([*batch, other])["batchItemFailures"]
+    again = records_queue.take([*batch, other])["batchItemFailures"]
     assert [failure["itemIdentifier"] for failure in again] == [sent["messageId"] for sent in batch[1:]]
     assert item_row()["title"] == "first"
     assert len(dynamo.scan("ItemsTable")[0]) == 2
@@ -250,7 +249,7 @@ def test_the_order_of_arrival_does_not_matter() -> None:
 def test_a_whole_batch_may_be_in_any_order() -> None:
     records = [("submission", submission()), ("session", session()), ("item", item())]
     records += [("user", user) for user in demo.SPEC_USERS]
-    assert queue.take([message(kind, data) for kind, data in records]) == {"batchItemFailures": []}
+    assert records_queue.take([message(kind, data) for kind, data in records]) == {"batchItemFailures": []}
     settle()
     assert grading.page(BY_ASESOR, SubmissionQuery.model_validate({})).total == 1
     assert coaching.page(BY_ASESOR, ANY).total == 1
@@ -261,7 +260,7 @@ def test_a_whole_batch_of_sessions_with_rosters_comes_in() -> None:
     invited = [PARTICIPANT, OTHER_PARTICIPANT]
     batch = [message("session", session(id=new_id(), participant_ids=invited)) for _ in range(40)]
     answers: list[Data] = []
-    taking = Thread(target=lambda: answers.append(queue.take(batch)), daemon=True)
+    taking = Thread(target=lambda: answers.append(records_queue.take(batch)), daemon=True)
     taking.start()
     taking.join(30)
     assert answers == [{"batchItemFailures": []}]
@@ -409,13 +408,13 @@ def test_a_large_roster_is_finished_when_it_comes_again() -> None:
     take_in_people()
     sent = message("session", session(participant_ids=[new_id() for _ in range(250)]))
     again = {"batchItemFailures": [{"itemIdentifier": sent["messageId"]}]}
-    assert queue.take([sent], Time(0)) == again
+    assert records_queue.take([sent], Time(0)) == again
     assert dynamo.scan("SessionsTable")[0] == []
-    assert queue.take([sent], Time(2)) == again
+    assert records_queue.take([sent], Time(2)) == again
     assert invitations() == 99
-    assert queue.take([sent], Time(2)) == again
+    assert records_queue.take([sent], Time(2)) == again
     assert invitations() == 198
-    assert queue.take([sent], Time(2)) == {"batchItemFailures": []}
+    assert records_queue.take([sent], Time(2)) == {"batchItemFailures": []}
     assert invitations() == 250
 
 
@@ -427,7 +426,7 @@ def test_large_rosters_hold_up_nobody_else() -> None:
         for _ in range(3)
     ]
     small = [message("session", session()), message("item", item()), message("submission", submission())]
-    answer = queue.take([*large, *small], Time(7))
+    answer = records_queue.take([*large, *small], Time(7))
     assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == [
         sent["messageId"] for sent in large[1:]
     ]
@@ -438,9 +437,9 @@ def test_a_roster_that_comes_again_is_read_and_not_written() -> None:
     take_in_people()
     sent = message("session", session(participant_ids=[PARTICIPANT, *(new_id() for _ in range(300))]))
     with metered() as first:
-        queue.take([sent])
+        records_queue.take([sent])
     with metered() as again:
-        queue.take([sent])
+        records_queue.take([sent])
     assert first.write_requests == 1 + 4
     assert again.write_requests == 0
     assert again.requests < 15
@@ -521,9 +520,9 @@ def test_a_crash_after_a_roster_was_written_is_made_good_when_the_record_comes_a
     sent = message("session", session(participant_ids=invited))
     with monkeypatch.context() as patch:
         patch.setattr(coaching, "_write_roster", crash)
-        assert queue.take([sent])["batchItemFailures"]
+        assert records_queue.take([sent])["batchItemFailures"]
     assert names_on_roster() == []
-    assert queue.take([sent]) == {"batchItemFailures": []}
+    assert records_queue.take([sent]) == {"batchItemFailures": []}
     assert names_on_roster() == ["Siti R."]
 
 
@@ -540,7 +539,7 @@ def test_what_is_written_of_a_large_roster_is_right_before_the_rest_is(
     monkeypatch.setattr(coaching, "_write_roster", rename_first)
     others = [f"ffffffff-0000-4000-8000-{number:012}" for number in range(150)]
     sent = message("session", session(participant_ids=[PARTICIPANT, *others]))
-    assert queue.take([sent], Time(2))["batchItemFailures"]
+    assert records_queue.take([sent], Time(2))["batchItemFailures"]
     assert names_on_roster() == ["Siti R."]
 
 
@@ -611,7 +610,7 @@ def test_the_malformed_go_to_the_rejected_with_their_reason_and_the_others_come_
         {"messageId": new_id(), "body": "no JSON"},
     ]
     good = [message("item", item()), message("user", participant())]
-    assert queue.take([bad[0], good[0], bad[1], bad[2], good[1], bad[3]]) == {"batchItemFailures": []}
+    assert records_queue.take([bad[0], good[0], bad[1], bad[2], good[1], bad[3]]) == {"batchItemFailures": []}
     assert item_row()
     assert user_row()
     told = [
@@ -644,7 +643,7 @@ def test_what_fails_for_now_comes_again_alone(rejected: list[Data], monkeypatch:
 
     monkeypatch.setattr(directory, "save_item", fail)
     failing, good = message("item", item(id=new_id(), title="fails")), message("item", item())
-    answer = queue.take([failing, good])
+    answer = records_queue.take([failing, good])
     assert answer == {"batchItemFailures": [{"itemIdentifier": failing["messageId"]}]}
     assert item_row()
     assert rejected == []
@@ -657,7 +656,7 @@ def test_nothing_of_a_failing_record_is_logged(
         raise Unavailable
 
     monkeypatch.setattr("teaching.dynamo.update", fail)
-    assert len(queue.take([message("user", participant())])["batchItemFailures"]) == 1
+    assert len(records_queue.take([message("user", participant())])["batchItemFailures"]) == 1
     (record,) = caplog.records
     for secret in ("3201121509950003", "123456789012345"):
         assert secret not in str(vars(record))
@@ -668,9 +667,9 @@ def test_a_rejection_that_cannot_be_sent_comes_again_alone(monkeypatch: pytest.M
     def fail(*_: Any) -> None:
         raise Unavailable
 
-    monkeypatch.setattr(queue, "_reject", fail)
+    monkeypatch.setattr(records_queue, "_reject", fail)
     bad, good = message("user", None), message("item", item())
-    assert queue.take([bad, good]) == {"batchItemFailures": [{"itemIdentifier": bad["messageId"]}]}
+    assert records_queue.take([bad, good]) == {"batchItemFailures": [{"itemIdentifier": bad["messageId"]}]}
     assert item_row()
 
 
@@ -678,7 +677,7 @@ def test_a_rejection_that_cannot_be_sent_comes_again_alone(monkeypatch: pytest.M
 def test_a_number_that_no_double_holds_is_rejected_at_once(number: str) -> None:
     body = json.dumps({"detail-type": "item.saved", "detail": item(data="NUMBER")})
     with pytest.raises(Malformed, match="data: must be JSON"):
-        queue.record_of(body.replace('"NUMBER"', number))
+        records_queue.record_of(body.replace('"NUMBER"', number))
 
 
 @pytest.mark.parametrize(
@@ -698,7 +697,7 @@ def test_a_number_that_no_double_holds_is_rejected_at_once(number: str) -> None:
 def test_a_meeting_link_is_an_https_address(url: str) -> None:
     body = json.dumps({"detail-type": "session.saved", "detail": session(meeting_url=url)})
     with pytest.raises(Malformed, match=r"^meeting_url: must be an https address$"):
-        queue.record_of(body)
+        records_queue.record_of(body)
 
 
 def test_a_new_attempt_takes_no_grade_away() -> None:

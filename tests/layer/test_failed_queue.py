@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from teaching import dynamo, healing, projections, streams
+from teaching import changed_rows, dynamo, failed_queue, projections
+from teaching.changed_rows import MILLISECONDS_TO_STOP, Change, Trimmed
 from teaching.errors import Unavailable
-from teaching.streams import MILLISECONDS_TO_STOP, Change, Trimmed
 from tests.support import SUBMISSION, context, given_up, new_id, submission, take_in, take_in_examples
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -62,7 +62,7 @@ def test_a_change_that_still_fails_stays_and_the_others_are_healed(
     standing_in: Projections, set_aside: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     standing_in.failing[B] = [B]
-    assert healing.heal(event(body(A), body(B), body(C)), context()) == failing("2")
+    assert failed_queue.heal(event(body(A), body(B), body(C)), context()) == failing("2")
     assert standing_in.told == [A, B, C]
     assert set_aside == []
     (told,) = [each for each in caplog.records if each.levelno == logging.ERROR]
@@ -73,7 +73,7 @@ def test_a_row_that_fails_in_a_changes_stead_gets_a_message_of_its_own(
     standing_in: Projections, set_aside: list[Any]
 ) -> None:
     standing_in.failing[A] = [ROW]
-    assert healing.heal(event(body(A)), context()) == ALL_TAKEN
+    assert failed_queue.heal(event(body(A)), context()) == ALL_TAKEN
     assert set_aside == [body(ROW)]
 
 
@@ -81,7 +81,7 @@ def test_rows_of_a_change_that_still_fails_do_not_multiply(
     standing_in: Projections, set_aside: list[Any]
 ) -> None:
     standing_in.failing[A] = [ROW, A]
-    assert healing.heal(event(body(A)), context()) == failing("1")
+    assert failed_queue.heal(event(body(A)), context()) == failing("1")
     assert set_aside == []
 
 
@@ -99,7 +99,7 @@ def test_rows_of_a_change_that_still_fails_do_not_multiply(
 def test_a_message_that_nobody_here_sends_stays_for_a_person(
     text: str, standing_in: Projections, set_aside: list[Any]
 ) -> None:
-    assert healing.heal(event(text, body(A)), context()) == failing("1")
+    assert failed_queue.heal(event(text, body(A)), context()) == failing("1")
     assert standing_in.told == [A]
 
 
@@ -107,7 +107,7 @@ def test_before_the_time_is_over_the_rest_is_left_in_the_queue(
     standing_in: Projections, set_aside: list[Any]
 ) -> None:
     ending = context(900_000, MILLISECONDS_TO_STOP, 0)
-    assert healing.heal(event(body(A), body(B), body(C)), ending) == failing("2", "3")
+    assert failed_queue.heal(event(body(A), body(B), body(C)), ending) == failing("2", "3")
     assert standing_in.told == [A]
 
 
@@ -120,14 +120,14 @@ def test_while_the_store_is_unavailable_a_message_stays(
         raise Unavailable
 
     monkeypatch.setattr(projections, "count", fail)
-    assert healing.heal(event(body(A), GIVEN_UP), context()) == failing("1", "2")
+    assert failed_queue.heal(event(body(A), GIVEN_UP), context()) == failing("1", "2")
 
 
 @pytest.fixture
 def between(monkeypatch: pytest.MonkeyPatch) -> list[Change]:
     """The changes of every batch that was given up."""
     changes: list[Change] = []
-    monkeypatch.setattr(streams, "changes_between", lambda *place: list(changes))
+    monkeypatch.setattr(changed_rows, "changes_between", lambda *place: list(changes))
     return changes
 
 
@@ -146,7 +146,7 @@ def test_of_a_batch_that_was_given_up_what_fails_gets_messages_of_its_own(
 ) -> None:
     between += [A, B, C]
     standing_in.failing[B] = [B]
-    assert healing.heal(event(GIVEN_UP), context()) == ALL_TAKEN
+    assert failed_queue.heal(event(GIVEN_UP), context()) == ALL_TAKEN
     assert standing_in.told == [A, B, C]
     assert set_aside == [body(B)]
 
@@ -154,9 +154,9 @@ def test_of_a_batch_that_was_given_up_what_fails_gets_messages_of_its_own(
 def test_what_the_time_does_not_suffice_for_gets_messages_of_its_own(
     standing_in: Projections, between: list[Change], set_aside: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(healing, "AT_A_TIME", 2)
+    monkeypatch.setattr(failed_queue, "AT_A_TIME", 2)
     between += [A, B, C]
-    assert healing.heal(event(GIVEN_UP), context(900_000, 900_000, 0)) == ALL_TAKEN
+    assert failed_queue.heal(event(GIVEN_UP), context(900_000, 900_000, 0)) == ALL_TAKEN
     assert standing_in.told == [A, B]
     assert set_aside == [body(C)]
 
@@ -171,7 +171,7 @@ def test_a_batch_whose_rest_cannot_be_set_aside_stays(
     standing_in.failing[A] = [A]
     monkeypatch.setattr("teaching.sqs.send_all", fail)
     monkeypatch.setenv("FAILED_CHANGES_QUEUE", "FailedChanges")
-    assert healing.heal(event(GIVEN_UP), context()) == failing("1")
+    assert failed_queue.heal(event(GIVEN_UP), context()) == failing("1")
 
 
 def test_records_that_the_stream_forgot_are_told_as_lost(
@@ -180,8 +180,8 @@ def test_records_that_the_stream_forgot_are_told_as_lost(
     def fail(*_: Any) -> None:
         raise Trimmed
 
-    monkeypatch.setattr(streams, "changes_between", fail)
-    assert healing.heal(event(GIVEN_UP), context()) == ALL_TAKEN
+    monkeypatch.setattr(changed_rows, "changes_between", fail)
+    assert failed_queue.heal(event(GIVEN_UP), context()) == ALL_TAKEN
     (told,) = [each for each in caplog.records if each.levelno == logging.ERROR]
     assert (vars(told)["first"], vars(told)["last"]) == ("1", "9")
 
@@ -191,7 +191,7 @@ def test_a_batch_is_read_from_the_stream_and_counted(tables: str, set_aside: lis
     first, second = new_id(), new_id()
     take_in("submission", submission(id=first), submission(id=second))
     message = given_up(tables, "SubmissionsTable", first)
-    assert healing.heal(event(message), context()) == ALL_TAKEN
+    assert failed_queue.heal(event(message), context()) == ALL_TAKEN
     assert counted(first)
     assert not counted(second)
     assert set_aside == []
@@ -206,7 +206,7 @@ def test_a_stream_that_is_gone_has_lost_its_records(tables: str) -> None:
     take_in_examples()
     told = json.dumps(given_up(tables, "SubmissionsTable"))
     gone = told.replace("SubmissionsTable", "GoneTable")
-    assert healing.heal(event(gone), context()) == ALL_TAKEN
+    assert failed_queue.heal(event(gone), context()) == ALL_TAKEN
 
 
 def test_a_poisoned_row_is_healed_when_the_cause_is_gone(tables: str, set_aside: list[Any]) -> None:
@@ -214,8 +214,8 @@ def test_a_poisoned_row_is_healed_when_the_cause_is_gone(tables: str, set_aside:
     whole = dynamo.get("SubmissionsTable", {"id": SUBMISSION}, consistent=True)
     assert whole
     dynamo.put("SubmissionsTable", {name: whole[name] for name in ("id", "order_key", "version")})
-    assert healing.heal(event(CHANGE), context()) == failing("1")
+    assert failed_queue.heal(event(CHANGE), context()) == failing("1")
     assert not counted(SUBMISSION)
     dynamo.put("SubmissionsTable", whole)
-    assert healing.heal(event(CHANGE), context()) == ALL_TAKEN
+    assert failed_queue.heal(event(CHANGE), context()) == ALL_TAKEN
     assert counted(SUBMISSION)

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from teaching import jsons
-from teaching.http.fields import CountingNumber, Note, Score, Strict, Text, Utc, Uuid, details, is_uuid
+from teaching.fields import CountingNumber, Note, Score, Strict, Text, Utc, Uuid, details, is_uuid
 
 
 class Fields(Strict):

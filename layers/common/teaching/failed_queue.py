@@ -2,8 +2,8 @@
 
 A message is one of
 
-- `{"table": …, "id": …}`: a change that was set aside (`streams.set_aside`); of the tallies' table, a list
-  in which a node is lost or wrong;
+- `{"table": …, "id": …}`: a change that was set aside (`changed_rows.set_aside`); of the tallies' table, a
+  list in which a node is lost or wrong;
 - what Lambda says of a batch of a stream that it gave up as a whole (`DDBStreamBatchInfo`).
 
 One that is not healed stays in the queue and comes again after its visibility timeout.
@@ -12,9 +12,9 @@ One that is not healed stays in the queue and comes again after its visibility t
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from teaching import dynamo, jsons, projections, streams
+from teaching import changed_rows, dynamo, jsons, projections
+from teaching.changed_rows import Change, Context, Trimmed, has_time
 from teaching.log import logger
-from teaching.streams import MILLISECONDS_TO_STOP, Change, Context, Trimmed
 
 AT_A_TIME = 100
 """Changes of a batch that are taken up between two looks at the time."""
@@ -25,7 +25,7 @@ def heal(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     failed = []
     for message in event["Records"]:
         try:
-            healed = _has_time(context) and _heal(jsons.loads(message["body"]), context)
+            healed = has_time(context) and _heal(jsons.loads(message["body"]), context)
         except Exception:
             extra = {"message_id": message["messageId"]}
             logger().warning("a message failed and will come again", extra=extra, exc_info=True)
@@ -33,10 +33,6 @@ def heal(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         if not healed:
             failed.append({"itemIdentifier": message["messageId"]})
     return {"batchItemFailures": failed}
-
-
-def _has_time(context: Context) -> bool:
-    return context.get_remaining_time_in_millis() > MILLISECONDS_TO_STOP
 
 
 def _heal(told: Any, context: Context) -> bool:
@@ -52,11 +48,11 @@ def _heal(told: Any, context: Context) -> bool:
 
 def _heal_change(change: Change) -> bool:
     """Rows that fail in its stead, those that carry it, get messages of their own."""
-    failed = streams.take_up([change], _apply)
+    failed = changed_rows.take_up([change], _apply)
     if change in failed:
-        logger().error("a change is still failing", extra={"changes": streams.names([change])})
+        logger().error("a change is still failing", extra={"changes": changed_rows.names([change])})
         return False
-    streams.set_aside(failed)
+    changed_rows.set_aside(failed)
     return True
 
 
@@ -64,13 +60,13 @@ def _heal_batch(batch: Mapping[str, Any], context: Context) -> None:
     """Each change that fails, or for which the time does not suffice, becomes a message of its own."""
     shard, first, last = batch["shardId"], batch["startSequenceNumber"], batch["endSequenceNumber"]
     try:
-        changes = streams.changes_between(batch["streamArn"], shard, first, last)
+        changes = changed_rows.changes_between(batch["streamArn"], shard, first, last)
     except Trimmed:
         extra = {"stream": batch["streamArn"], "shard": shard, "first": first, "last": last}
         logger().error("records are lost, the scheduled check mends what they leave", extra=extra)
         return
     for some in dynamo.chunked(changes, AT_A_TIME):
-        streams.set_aside(streams.take_up(some, _apply) if _has_time(context) else some)
+        changed_rows.set_aside(changed_rows.take_up(some, _apply) if has_time(context) else some)
 
 
 def _apply(changes: Sequence[Change]) -> list[Change]:

@@ -11,10 +11,10 @@ from teaching import dynamo, jsons, sqs
 from teaching.coaching import store as coaching
 from teaching.directory import store as directory
 from teaching.errors import Malformed, NotFinished
+from teaching.fields import details, given_twice
 from teaching.grading import store as grading
-from teaching.http.fields import details, given_twice
-from teaching.intake.records import TYPES, ItemRecord, Record, SessionRecord, SubmissionRecord, UserRecord
 from teaching.log import logger
+from teaching.records import TYPES, ItemRecord, Record, SessionRecord, SubmissionRecord, UserRecord
 
 ORDER: tuple[type[Record], ...] = (UserRecord, ItemRecord, SubmissionRecord, SessionRecord)
 """Any order works; this one seldom leaves a record waiting for another, and large rosters come last."""

@@ -25,14 +25,14 @@ from hypothesis.stateful import (
 from local import store as local_store
 from local.template import Template
 from teaching import dynamo, projections
+from teaching.changed_rows import Change
 from teaching.coaching import store as coaching
 from teaching.grading import store as grading
 from teaching.grading.rules import Grade, SubmissionQuery
 from teaching.http.auth import ADMIN, Caller, Role
 from teaching.http.pages import PageQuery
-from teaching.recompute import recompute
+from teaching.schedule import recompute
 from teaching.settings import settings as tables
-from teaching.streams import Change
 from teaching.tally import tree
 from tests.support import (
     ASESOR,
