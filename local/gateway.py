@@ -1,7 +1,7 @@
 """The gateway: HTTP in, the template's functions called as HTTP API calls them, HTTP out.
 
-On the same port are what only this machine has: the API's reference page at `/docs`, the stand-in
-for AWS (calls with `X-Amz-Target`), and `/_local/…` for `make load`.
+On the same port are what only this machine has: the API's reference at `/docs`, the stand-in for AWS
+(calls with `X-Amz-Target`), and `/_local/…` for the reference, `make load` and `make redrive`.
 """
 
 import ipaddress
@@ -18,9 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-import yaml
-
-from local import docs_page
+from local import reference
 from local.aws import StandIn
 from local.functions import EventTooLarge, FunctionError, FunctionTimeout
 from local.payload import Answer, Request, answer, event, refusal
@@ -82,12 +80,12 @@ class Gateway(ThreadingHTTPServer):
             if not is_own_host(request.header("host") or ""):
                 return _MISDIRECTED
             return self._as_local(request) if target is None else self._as_aws(target, request.body)
-        if request.method in ("GET", "HEAD") and request.raw_path.startswith("/docs"):
-            return self._as_docs(request.raw_path)
+        if page := reference.answer(request, self.template.root):
+            return page
         cors = self.template.cors
         if cors and request.method == "OPTIONS":
             return Answer(HTTPStatus.NO_CONTENT, preflight_headers(cors, request), b"")
-        answered = self._as_api(request)
+        answered = reference.seen_by_page(request, self._as_api(request))
         return Answer(answered.status, with_cors(cors, request, answered.headers), answered.body)
 
     def _as_api(self, request: Request) -> Answer:
@@ -129,17 +127,6 @@ class Gateway(ThreadingHTTPServer):
         except UnicodeDecodeError:
             return refusal(HTTPStatus.BAD_REQUEST, "UTF-8 is expected")
         return Answer(HTTPStatus.OK, [("content-type", "application/json")], json.dumps(result).encode())
-
-    def _as_docs(self, path: str) -> Answer:
-        document = self.template.root / "docs" / "openapi.yaml"
-        if not document.exists():
-            return _NOT_FOUND
-        if path == "/docs/openapi.yaml":
-            return Answer(HTTPStatus.OK, [("content-type", "application/yaml")], document.read_bytes())
-        if path.rstrip("/") != "/docs":
-            return _NOT_FOUND
-        page = docs_page.page(yaml.safe_load(document.read_text(encoding="utf-8")))
-        return Answer(HTTPStatus.OK, [("content-type", "text/html; charset=utf-8")], page.encode())
 
 
 def is_own_host(host: str) -> bool:

@@ -137,7 +137,7 @@ def _operation(facts: Template, route: Route, endpoint: Endpoint, schemas: Json)
         "description": f"For {' and '.join(f'{role} ({endpoint.roles[Role(role)]})' for role in roles)}.",
         "x-roles": roles,
     }
-    if parameters := [*_path_parameters(route), *_query_parameters(endpoint.query)]:
+    if parameters := [*_path_parameters(route, name), *_query_parameters(endpoint.query)]:
         operation["parameters"] = parameters
     if endpoint.body and body:
         content = {"schema": _schema(endpoint.body, schemas), "example": json.loads(body)}
@@ -150,10 +150,14 @@ def _operation(facts: Template, route: Route, endpoint: Endpoint, schemas: Json)
     return operation
 
 
-def _path_parameters(route: Route) -> list[Json]:
+def _path_parameters(route: Route, name: str) -> list[Json]:
     names = [part[1:-1] for part in (route.path or "").split("/") if part.startswith("{")]
     uuid = _plain({"type": "string"}, {}, "id")
-    return [{"name": name, "in": "path", "required": True, "schema": uuid} for name in names]
+    given = examples.event(name).get("pathParameters", {})
+    return [
+        {"name": name, "in": "path", "required": True, "schema": uuid, "example": given[name]}
+        for name in names
+    ]
 
 
 def _query_parameters(model: type[BaseModel] | None) -> Iterable[Json]:

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import IO, Any
 
-from local import aws, demo, settings, store, template, tokens
+from local import aws, demo, npm, reference, settings, store, template, tokens
 from local.functions import Functions
 from local.gateway import Gateway
 from local.load import progress_bar
@@ -81,8 +81,8 @@ def serve(
         sources = {source.queue: source for source in facts.queues}
         failed_changes = Queue(sources["FailedChanges"], invoke, folder=folder if checkpoints else None)
         stack.callback(failed_changes.stop)
-        secrets = tokens.secret(facts, tokens.token_key(folder))
-        stand_in = aws.StandIn(secrets, folder, [failed_changes])
+        key = tokens.token_key(folder)
+        stand_in = aws.StandIn(tokens.secret(facts, key), folder, [failed_changes])
 
         def take(body: str) -> dict[str, Any]:
             return intake.accept(body.split("\n"))
@@ -97,8 +97,11 @@ def serve(
         def redrive(_: str) -> dict[str, Any]:
             return system.redrive()
 
+        def people(_: str) -> list[dict[str, str]]:
+            return reference.people(facts, key)
+
         intake = Intake(sources["Records"], invoke, stand_in)
-        calls = {"records": take, "drain": drain, "redrive": redrive}
+        calls = {"records": take, "drain": drain, "redrive": redrive, "people": people}
         gateway = Gateway(port, facts, invoke, stand_in, calls, access_log, host)
         stack.callback(gateway.server_close)
         functions = Functions(
@@ -178,6 +181,10 @@ def run(stack: ExitStack) -> None:
     served = store.moto(log=log) if in_memory else store.dynamodb(folder / "dynamodb", log=log)
     endpoint = stack.enter_context(served)
     store.create_tables(endpoint, facts)
+    try:
+        npm.fetched(reference.SWAGGER_UI)
+    except npm.NpmError as error:
+        _say(f"No reference at /docs: {error}")
     access_log = _say if sys.stderr.isatty() else None
     system = stack.enter_context(
         serve(facts, endpoint, folder, host=host, port=port, checkpoints=not in_memory, access_log=access_log)

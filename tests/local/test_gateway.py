@@ -45,6 +45,7 @@ Resources:
         Raise: {Type: HttpApi, Properties: {Method: GET, Path: /raise}}
         Overrun: {Type: HttpApi, Properties: {Method: GET, Path: /overrun}}
         Long: {Type: HttpApi, Properties: {Method: GET, Path: /long}}
+        Redirect: {Type: HttpApi, Properties: {Method: GET, Path: /redirect}}
         Nonsense: {Type: HttpApi, Properties: {Method: GET, Path: /nonsense}}
   NotFound:
     Type: AWS::Serverless::Function
@@ -77,6 +78,8 @@ def gateway(facts: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 raise FunctionTimeout("a secret of the inside")
             case "/long":
                 raise EventTooLarge("a secret of the inside")
+            case "/redirect":
+                return {"statusCode": 302, "headers": {"location": "https://meet.example"}, "body": ""}
             case "/nonsense":
                 return {"statusCode": "nonsense"}
         headers = {"content-type": "application/json", "Access-Control-Allow-Origin": "https://other"}
@@ -390,9 +393,7 @@ def test_an_odd_origin_is_no_allowed_one(
     assert "Traceback" not in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "target", ["//[", "/%", "/%ff", "/[::1", "/?%ff=[", "/things/%00", "*", "/;=?#", "?"]
-)
+@pytest.mark.parametrize("target", ["//[", "/%", "/%ff", "/[::1", "/?%ff=[", "/things/%00", "*", "/;=?#"])
 def test_an_odd_target_is_a_route_or_none(
     gateway: Gateway, capfd: pytest.CaptureFixture[str], target: str
 ) -> None:
@@ -412,14 +413,23 @@ def test_a_local_call_needs_a_type_that_other_sites_cannot_send(
     assert ask(connection, "GET", "/_local/shout", headers=lines)[0] == 404
 
 
-def test_the_reference_is_served_when_it_has_been_written(
-    facts: Template, connection: http.client.HTTPConnection
-) -> None:
-    assert ask(connection, "GET", "/docs")[0] == 404
+@pytest.mark.parametrize("target", ["/", "?"])
+def test_the_root_leads_to_the_reference(gateway: Gateway, target: str) -> None:
+    head = raw(gateway, f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert head.startswith(b"HTTP/1.1 302")
+    assert b"location: /docs\r\n" in head
+
+
+def test_the_reference_is_served(facts: Template, connection: http.client.HTTPConnection) -> None:
+    assert ask(connection, "GET", "/docs/openapi.yaml")[0] == 404
     (facts.root / "docs").mkdir()
     (facts.root / "docs" / "openapi.yaml").write_text("info: {title: The title, version: '1'}\npaths: {}\n")
-    status, headers, page = ask(connection, "GET", "/docs")
-    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert b"The title" in page
     assert ask(connection, "GET", "/docs/openapi.yaml")[2].startswith(b"info:")
     assert ask(connection, "GET", "/docs/other")[0] == 404
+
+
+def test_the_reference_sees_a_redirect_that_others_follow(connection: http.client.HTTPConnection) -> None:
+    status, headers, _ = ask(connection, "GET", "/redirect")
+    assert (status, headers["location"], headers["x-status"]) == (302, "https://meet.example", None)
+    status, headers, _ = ask(connection, "GET", "/redirect", headers={"x-from-page": "yes"})
+    assert (status, headers["location"], headers["x-status"]) == (200, "https://meet.example", "302")
