@@ -203,7 +203,7 @@ def _success(name: str, endpoint: Endpoint, schemas: Json) -> Json:
 def _errors(endpoint: Endpoint) -> list[type[ApiError]]:
     """All that the endpoint may answer, its own and the decorator's."""
     errors: list[type[ApiError]] = [Unauthorized, Forbidden, BodyTooLarge, Unavailable, *endpoint.errors]
-    errors += [endpoint.missing] if endpoint.missing else []
+    errors += [endpoint.not_found] if endpoint.not_found else []
     errors += [InvalidQuery] if endpoint.query else []
     errors += [InvalidBody] if endpoint.body else []
     return errors

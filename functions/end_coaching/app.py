@@ -7,6 +7,6 @@ from teaching.http.auth import ASESOR, Caller
 from teaching.http.endpoint import endpoint
 
 
-@endpoint(roles={ASESOR: "own session"}, missing=SessionNotFound, errors=[CannotBeEnded])
+@endpoint(roles={ASESOR: "own session"}, not_found=SessionNotFound, errors=[CannotBeEnded])
 def handler(caller: Caller, session: str) -> EndedSession:
     return store.end(caller, session)

@@ -9,7 +9,7 @@ from teaching.http.endpoint import endpoint
 
 @endpoint(
     roles={ADMIN: "all", ASESOR: "own participants'"},
-    missing=SubmissionNotFound,
+    not_found=SubmissionNotFound,
     body=Grade,
     message="Grading successful",
     errors=[CannotBeGraded],

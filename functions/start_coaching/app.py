@@ -7,6 +7,6 @@ from teaching.http.endpoint import endpoint
 from teaching.http.envelope import Redirect
 
 
-@endpoint(roles={ASESOR: "own session"}, missing=SessionNotFound, errors=[CannotBeStarted])
+@endpoint(roles={ASESOR: "own session"}, not_found=SessionNotFound, errors=[CannotBeStarted])
 def handler(caller: Caller, session: str) -> Redirect:
     return store.start(caller, session)

@@ -50,6 +50,11 @@ AFTER_NAME = "\t"
 
 CAME = {Attendance.PRESENT, Attendance.LATE}
 
+ALL_SESSIONS = "session"
+"""The one key of the index by_start (`kind`), which holds every session that is complete."""
+LABEL = "session"
+"""What every session is counted as, whatever its status."""
+
 
 class Mark(Strict):
     """The body of "Mark Coaching Presence". Notes not given stay as they are; null takes them away."""
@@ -226,7 +231,7 @@ def derived(row: Mapping[str, Any], asesor: Mapping[str, Any] | None) -> dict[st
         "asesor": asesor and person_copy(asesor),
         "waiting_for": None if asesor else row["asesor_id"],
         "order_key": asesor and f"{row['start_time']}#{row['id']}",
-        "kind": asesor and SESSION,
+        "kind": asesor and ALL_SESSIONS,
     }
 
 
@@ -287,7 +292,7 @@ def counted(stored: Mapping[str, Any]) -> Counted:
     version = stored["version"]
     if not stored.get("order_key"):
         return Counted(version, {})
-    entry = Entry(stored["start_time"], stored["id"], SESSION, version=version)
+    entry = Entry(stored["start_time"], stored["id"], LABEL, version=version)
     return Counted(version, dict.fromkeys((list_name(None), list_name(stored["asesor_id"])), entry))
 
 

@@ -12,6 +12,7 @@ from teaching import clock, dynamo
 from teaching.coaching import rules
 from teaching.coaching.rules import EndedSession, Mark, MarkedPresence, PresenceRow, SessionRow
 from teaching.directory import search
+from teaching.directory.people import Person
 from teaching.dynamo import Item, Key
 from teaching.errors import Damaged, NotFinished, SessionNotFound
 from teaching.http.auth import PARTICIPANT, Caller
@@ -24,20 +25,18 @@ from teaching.tally.nodes import Counted
 from teaching.tally.source import Listed, Source
 from teaching.tally.tree import ROOT, Entry
 
-KIND = "session"
-
 
 def page(caller: Caller, query: PageQuery) -> Page[SessionRow]:
     """Newest `start_time` first, ties by id. The first page is one round trip, any other at most four."""
     if query.search:
-        return _search(caller.own, query, query.search)
+        return _search(caller.sees_only, query, query.search)
     if query.page == 1:
-        return _first_page(caller.own, query)
-    window = tally.rows_at([rules.list_name(caller.own)], rules.any_label, query.offset, 1)
+        return _first_page(caller.sees_only, query)
+    window = tally.rows_at([rules.list_name(caller.sees_only)], rules.any_label, query.offset, 1)
     rows: list[Item] = []
     if window.rows:
         first = window.rows[0]
-        rows = _run(caller.own, f"{first.time}#{first.id}", query.per_page)
+        rows = _run(caller.sees_only, f"{first.time}#{first.id}", query.per_page)
     return _page(rows, max(window.total, query.offset + len(rows) if rows else 0), query)
 
 
@@ -71,14 +70,14 @@ def _run(own: str | None, newest: str, limit: int) -> list[Item]:
 
 def _index(own: str | None) -> tuple[str, str, str]:
     """The index that holds the list, its key and value."""
-    return ("by_asesor", "asesor_id", own) if own else ("by_start", "kind", search.SESSION)
+    return ("by_asesor", "asesor_id", own) if own else ("by_start", "kind", rules.ALL_SESSIONS)
 
 
 def _search(own: str | None, query: PageQuery, text: str) -> Page[SessionRow]:
     """Two round trips, up to four where every word is common. Raises `InvalidQuery` when an admin's search
     finds more than `search.MATCHES_MOST`.
     """
-    found = [Entry(row["time"], row["id"], search.SESSION) for row in search.sessions(text, own)]
+    found = [Entry(row["time"], row["id"], rules.LABEL) for row in search.sessions(text, own)]
     window = tally.rows_at([], rules.any_label, query.offset, query.per_page, found)
     table = settings().sessions_table
     rows = dynamo.batch_get({table: [{"id": entry.id} for entry in window.rows]})[table]
@@ -110,13 +109,12 @@ def presences(caller: Caller, session: str, query: PageQuery) -> Page[PresenceRo
     rows = [rules.presence_row(row) for row in roster]
     if query.search:
         words = search.words_of(query.search)
-        rows = [
-            row
-            for row in rows
-            for text in [search.normalised(f"{row['user']['name']} {row['user']['email']}")]
-            if all(search.contains(text, word) for word in words)
-        ]
+        rows = [row for row in rows if not search.lacking(_searched_text(row["user"]), words)]
     return Page(rows[query.offset : query.offset + query.per_page], len(rows), query)
+
+
+def _searched_text(user: Person) -> str:
+    return search.normalised(f"{user['name']} {user['email']}")
 
 
 def _roster(session: str) -> list[Item]:
@@ -136,7 +134,7 @@ def mark(caller: Caller, session: str, given: Mark) -> MarkedPresence:
     key = _presence_key(session, given.participant_id)
     request = dynamo.Request(presences, key)
 
-    def once() -> Item:
+    def read_and_write() -> Item:
         found = dynamo.batch_get({sessions: [{"id": session}], presences: [key]}, consistent=True)
         row = next(iter(found[presences]), None)
         if written := request.written(row):
@@ -145,7 +143,7 @@ def mark(caller: Caller, session: str, given: Mark) -> MarkedPresence:
         roster = rules.mark(stored, row)
         return request.write(roster, rules.marking(roster, given, str(uuid4()), clock.now()))
 
-    return rules.marked_presence(dynamo.unless_lost(once))
+    return rules.marked_presence(dynamo.unless_lost(read_and_write))
 
 
 def start(caller: Caller, session: str) -> Redirect:
@@ -164,7 +162,7 @@ def _moved(caller: Caller, session: str, rule: Callable[[Mapping[str, Any], str]
     table, key = settings().sessions_table, {"id": session}
     request = dynamo.Request(table, key)
 
-    def once() -> Item:
+    def read_and_write() -> Item:
         row = dynamo.get(table, key, consistent=True)
         if written := request.written(row):
             return written
@@ -172,7 +170,7 @@ def _moved(caller: Caller, session: str, rule: Callable[[Mapping[str, Any], str]
         changes = rule(stored, clock.now())
         return request.write(stored, changes) if changes else stored
 
-    return dynamo.unless_lost(once)
+    return dynamo.unless_lost(read_and_write)
 
 
 def _complete(stored: Item | None) -> Item:
@@ -185,7 +183,7 @@ def _complete(stored: Item | None) -> Item:
 def _own(caller: Caller, stored: Item | None) -> Item:
     """Of an admin, any session."""
     session = _complete(stored)
-    if caller.own not in (None, session["asesor_id"]):
+    if caller.sees_only not in (None, session["asesor_id"]):
         raise SessionNotFound()
     return session
 
@@ -197,9 +195,9 @@ def _presence_key(session: str, participant: str) -> Key:
 def counted(sessions: Sequence[str]) -> dict[str, Counted]:
     """What sessions (`session#<id>`) count as now, read consistently. One round trip."""
     table = settings().sessions_table
-    keys = [{"id": session.removeprefix(f"{KIND}#")} for session in sessions]
+    keys = [{"id": SOURCE.row_id(session)} for session in sessions]
     found = dynamo.batch_get({table: keys}, consistent=True)[table]
-    return {f"{KIND}#{row['id']}": rules.counted(row) for row in found}
+    return {SOURCE.counted_id(row["id"]): rules.counted(row) for row in found}
 
 
 def listed(list_name: str, low: tuple[str, str], high: tuple[str, str]) -> Iterator[Listed]:
@@ -212,10 +210,10 @@ def listed(list_name: str, low: tuple[str, str], high: tuple[str, str]) -> Itera
         index=index,
     ):
         if (row["start_time"], row["id"]) < high:
-            yield Listed(row["id"], (row["start_time"], row["id"]), search.SESSION, None)
+            yield Listed(row["id"], (row["start_time"], row["id"]), rules.LABEL, None)
 
 
-SOURCE = Source(KIND, counted, listed)
+SOURCE = Source("session", counted, listed)
 
 
 def save(record: SessionRecord, has_time: Callable[[], bool] = lambda: True) -> None:
@@ -225,18 +223,18 @@ def save(record: SessionRecord, has_time: Callable[[], bool] = lambda: True) -> 
     """
     table = settings().sessions_table
 
-    def once() -> Item | None:
+    def read_and_write() -> Item | None:
         stored = dynamo.get(table, {"id": record.id}, consistent=True)
         changes = rules.arrival(stored, record)
         if changes is None:
             return None
         changes |= _derived({"id": record.id, **changes})
-        if stored and dynamo.carries(stored, changes):
+        if stored and dynamo.holds(stored, changes):
             return stored
         changes["roster_number"] = (stored or {}).get("roster_number", 0) + 1
         return dynamo.update_from(table, {"id": record.id}, stored, changes)
 
-    saved = dynamo.unless_lost(once)
+    saved = dynamo.unless_lost(read_and_write)
     if saved:
         _save_roster(record, saved["roster_number"], has_time)
     # The asesor may have changed or arrived meanwhile, and their change have found no row yet.
@@ -250,9 +248,9 @@ def refresh(session: str) -> None:
 
 def stale(rows: Sequence[Item]) -> list[str]:
     """Those of the sessions that seem to carry something old. One round trip."""
-    users = _users({row["asesor_id"] for row in rows}, consistent=False)
+    asesors = _users({row["asesor_id"] for row in rows}, consistent=False)
     return [
-        row["id"] for row in rows if not dynamo.carries(row, rules.derived(row, users.get(row["asesor_id"])))
+        row["id"] for row in rows if not dynamo.holds(row, rules.derived(row, asesors.get(row["asesor_id"])))
     ]
 
 
@@ -292,7 +290,7 @@ def _follow(session: str, written: Mapping[str, Mapping[str, Any]]) -> None:
     They may have changed or arrived while the rows were written, and their change have found no row yet.
     """
     for participant, user in _users(written, consistent=True).items():
-        if not dynamo.carries(written[participant], rules.roster_derived(participant, user, True)):
+        if not dynamo.holds(written[participant], rules.roster_derived(participant, user, True)):
             refresh_presence(session, participant)
 
 
@@ -325,24 +323,23 @@ def refresh_presence(session: str, participant: str) -> None:
 def stale_presences(rows: Sequence[Item]) -> list[tuple[str, str]]:
     """Those of the roster rows (session, participant) that seem to carry something old. One round trip."""
     users = _users({row["participant_id"] for row in rows}, consistent=False)
-    return [
-        (row["session_id"], participant)
-        for row in rows
-        for participant in [row["participant_id"]]
-        if not dynamo.carries(
-            row, rules.roster_derived(participant, users.get(participant), bool(row.get("invited")))
-        )
-    ]
+    stale = []
+    for row in rows:
+        participant = row["participant_id"]
+        derived = rules.roster_derived(participant, users.get(participant), bool(row.get("invited")))
+        if not dynamo.holds(row, derived):
+            stale.append((row["session_id"], participant))
+    return stale
 
 
-def sessions_that_carry(user: str) -> Iterator[str]:
+def sessions_with_copy_of(user: str) -> Iterator[str]:
     """The sessions that carry a copy of an asesor, or wait for one."""
     for index, key in (("by_asesor", "asesor_id"), ("by_waiting", "waiting_for")):
         for row in dynamo.query(settings().sessions_table, f"{key} = :user", {":user": user}, index=index):
             yield row["id"]
 
 
-def presences_that_carry(user: str) -> Iterator[str]:
+def sessions_with_presence_of(user: str) -> Iterator[str]:
     """The sessions that have the user on their roster."""
     condition, values = "participant_id = :user", {":user": user}
     for row in dynamo.query(settings().presences_table, condition, values, index="by_participant"):

@@ -35,7 +35,6 @@ from teaching.tally.pages import Window
 from teaching.tally.source import Listed, Source
 from teaching.tally.tree import ROOT, Entry, Key, Sum
 
-KIND = "submission"
 NEW_MOST = 500
 """Rows of one status that a list without a tree may have: what came in within a moment."""
 RANGE_MOST = 6
@@ -52,7 +51,7 @@ def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
     The first page is one round trip, any other at most four. A search is at most five, or
     up to three more behind its first 10,000 rows.
     """
-    scope = Scope(caller.own, query.course_id, query.material_item_id)
+    scope = Scope(caller.sees_only, query.course_id, query.material_item_id)
     if query.search:
         return _search(scope, query, query.search)
     if query.page == 1 and _has_index(scope):
@@ -62,7 +61,7 @@ def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
 
 def statistics(caller: Caller) -> Statistics:
     """One round trip, however many submissions there are. Raises `Damaged`."""
-    scope = Scope(caller.own)
+    scope = Scope(caller.sees_only)
     return rules.statistics(tally.totals(scope.list) or _totals_of_new(scope))
 
 
@@ -120,19 +119,19 @@ def grade(caller: Caller, submission: str, given: Grade) -> GradedSubmission:
     key = {"id": submission}
     request = dynamo.Request(table, key)
 
-    def once() -> Item:
+    def read_and_write() -> Item:
         found = dynamo.batch_get({table: [key], users: [{"id": caller.id}]}, consistent=True)
         row = next(iter(found[table]), None)
         if written := request.written(row):
             return written
         stored = _complete(row)
-        if caller.own:
+        if caller.sees_only:
             _own(caller, dynamo.get(users, {"id": stored["user_id"]}, consistent=True))
         grader = next(map(people.person_copy, found[users]), people.unknown_person(caller.id))
         changes = rules.grading(stored, given, caller.id, grader, clock.now())
         return request.write(stored, changes, _kept(stored)) if changes else stored
 
-    return rules.graded_submission(dynamo.unless_lost(once))
+    return rules.graded_submission(dynamo.unless_lost(read_and_write))
 
 
 def _kept(stored: Item) -> list[dict[str, Any]]:
@@ -150,7 +149,7 @@ def _complete(stored: Item | None) -> Item:
 
 def _own(caller: Caller, participant: Item | None) -> Item:
     """The participant as the store has them now; the copy in a submission may still name another asesor."""
-    if not participant or caller.own not in (None, participant.get("asesor_id")):
+    if not participant or caller.sees_only not in (None, participant.get("asesor_id")):
         raise SubmissionNotFound()
     return participant
 
@@ -453,27 +452,27 @@ def _meets(row: Item, scope: Scope, status: Status | None) -> bool:
 def counted(submissions: Sequence[str]) -> dict[str, Counted]:
     """What submissions (`submission#<id>`) count as now, read consistently. One round trip."""
     table = settings().submissions_table
-    keys = [{"id": submission.removeprefix(f"{KIND}#")} for submission in submissions]
+    keys = [{"id": SOURCE.row_id(submission)} for submission in submissions]
     found = dynamo.batch_get({table: keys}, consistent=True)[table]
-    return {f"{KIND}#{row['id']}": rules.counted(row) for row in found}
+    return {SOURCE.counted_id(row["id"]): rules.counted(row) for row in found}
 
 
 def save(record: SubmissionRecord) -> None:
     """Takes a record in; one that is older than what is stored changes nothing."""
     table = settings().submissions_table
 
-    def once() -> None:
+    def read_and_write() -> None:
         stored = dynamo.get(table, {"id": record.id}, consistent=True)
         changes = rules.arrival(stored, record)
         if changes is None:
             return
         changes |= _derived({**(stored or {}), "id": record.id, **changes})
-        if stored and dynamo.carries(stored, changes):
+        if stored and dynamo.holds(stored, changes):
             return
         replaced = _kept(stored) if stored and rules.hands_in_anew(stored, record) else []
         dynamo.update_from(table, {"id": record.id}, stored, changes, replaced)
 
-    dynamo.unless_lost(once)
+    dynamo.unless_lost(read_and_write)
     # What it carries may have changed or arrived meanwhile, and its change have found no row yet.
     refresh(record.id)
 
@@ -540,15 +539,23 @@ def _deriving(
     return derived
 
 
-def ids_that_carry(kind: str, identity: str) -> Iterator[str]:
-    """The submissions that carry a copy of a user or an item, or wait for one."""
+def with_copy_of_user(user: str) -> Iterator[str]:
+    """The submissions that carry a copy of a user, or wait for one."""
+    yield from _ids_of("by_participant", "user_id", user)
+    yield from _ids_of("by_grader", "grader_id", user)
+    yield from _ids_of("by_waiting", "waiting_for", user)
+
+
+def with_copy_of_item(item: str) -> Iterator[str]:
+    """The submissions that carry a copy of an item, or wait for one."""
+    yield from _ids_of("by_item", "item_id", item)
+    yield from _ids_of("by_waiting", "waiting_for", item)
+
+
+def _ids_of(index: str, key: str, value: str) -> Iterator[str]:
     table = settings().submissions_table
-    indexes = (
-        {"by_participant": "user_id", "by_grader": "grader_id"} if kind == "user" else {"by_item": "item_id"}
-    ) | {"by_waiting": "waiting_for"}
-    for index, key in indexes.items():
-        for row in dynamo.query(table, f"#{key} = :value", {":value": identity}, index=index):
-            yield row["id"]
+    for row in dynamo.query(table, f"{key} = :value", {":value": value}, index=index):
+        yield row["id"]
 
 
 def listed(list_name: str, low: Key, high: Key) -> Iterator[Listed]:
@@ -573,4 +580,4 @@ def _listed_of_participant(participant: str) -> Iterator[Listed]:
         yield Listed(row["id"], None, None, None, tags)
 
 
-SOURCE = Source(KIND, counted, listed)
+SOURCE = Source("submission", counted, listed)

@@ -43,7 +43,7 @@ class Endpoint:
 
     function: Callable[..., Any]
     roles: Mapping[Role, str]
-    missing: type[NotFound] | None
+    not_found: type[NotFound] | None
     query: type[BaseModel] | None
     body: type[BaseModel] | None
     enveloped: Callable[[Any, str], dict[str, Any]]
@@ -68,8 +68,8 @@ class Endpoint:
         if caller.role not in self.roles:
             raise Forbidden()
         arguments: list[Any] = [caller]
-        if self.missing:
-            arguments.append(_id_in_path(event, self.missing))
+        if self.not_found:
+            arguments.append(_id_in_path(event, self.not_found))
         if self.query:
             arguments.append(_query(event, self.query))
         if self.body:
@@ -83,7 +83,7 @@ class Endpoint:
 def endpoint(
     *,
     roles: Mapping[Role, str],
-    missing: type[NotFound] | None = None,
+    not_found: type[NotFound] | None = None,
     query: type[BaseModel] | None = None,
     body: type[BaseModel] | None = None,
     enveloped: Callable[[Any, str], dict[str, Any]] = envelope.plain,
@@ -94,12 +94,12 @@ def endpoint(
 
     `roles` tells of each that may call what it may see or change ("own session"), for the documents;
     the function's own lines see to that. Any other role is 403.
-    `missing` says that the path ends in an id, and what a malformed one answers; `errors` are those
+    `not_found` says that the path ends in an id, and what a malformed one answers; `errors` are those
     that the function's own lines may raise besides, for the API's description.
     """
 
     def declare(function: Callable[..., Any]) -> Endpoint:
-        return Endpoint(function, roles, missing, query, body, enveloped, message, errors)
+        return Endpoint(function, roles, not_found, query, body, enveloped, message, errors)
 
     return declare
 
@@ -126,10 +126,10 @@ def _request(event: Event) -> dict[str, Any]:
     return {"correlation_id": context.get("requestId"), "route": event.get("routeKey")}
 
 
-def _id_in_path(event: Event, missing: type[NotFound]) -> str:
+def _id_in_path(event: Event, not_found: type[NotFound]) -> str:
     given = list((_part(event, "pathParameters", dict) or {}).values())
     if len(given) != 1 or not isinstance(given[0], str) or not is_uuid(given[0]):
-        raise missing()
+        raise not_found()
     return given[0]
 
 

@@ -42,7 +42,7 @@ class Applied(NamedTuple):
 
 
 def apply(ids: Iterable[str], current: Current, *, repair: Places | None = None) -> Applied:
-    """Brings every list to what the ids (`<kind>#<id>`) count as now.
+    """Brings every list to what the ids (`<source>#<id>`) count as now.
 
     With `repair` the lists are put right even where the ledger claims that all is well. What fails for
     one row or one list does not keep the others from being done.

@@ -62,9 +62,9 @@ def _check_stretch(source: Source, list_name: str, stretch: "Stretch") -> Applie
     for listed in source.listed(list_name, stretch.low, stretch.high):
         entries = known.pop(listed.id, [])
         if len(entries) != 1 or _differs(entries[0], listed):
-            suspects[f"{source.kind}#{listed.id}"] = {(list_name, entry.key) for entry in entries}
+            suspects[source.counted_id(listed.id)] = {(list_name, entry.key) for entry in entries}
     for identity, entries in known.items():
-        suspects[f"{source.kind}#{identity}"] = {(list_name, entry.key) for entry in entries}
+        suspects[source.counted_id(identity)] = {(list_name, entry.key) for entry in entries}
     return apply(suspects, source.current, repair=suspects)
 
 
@@ -236,7 +236,7 @@ def _rebuild_root(list_name: str, entries: list[Entry]) -> None:
 
 def _entries_of(source: Source, list_name: str, low: Key, high: Key) -> list[Entry]:
     """What the rows say that a list holds between two keys."""
-    ids = [f"{source.kind}#{listed.id}" for listed in source.listed(list_name, low, high)]
+    ids = [source.counted_id(listed.id) for listed in source.listed(list_name, low, high)]
     entries = []
     for some in dynamo.chunked(ids, 1000):
         for counted in source.current(some).values():
