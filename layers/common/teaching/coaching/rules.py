@@ -107,6 +107,16 @@ class EndedSession(TypedDict):
     ended_at: str
 
 
+def is_complete(stored: Mapping[str, Any]) -> bool:
+    """Whether a session is on any list and route: one that waits for its asesor is not."""
+    return bool(stored.get("order_key"))
+
+
+def is_visible(stored: Mapping[str, Any], asesor: str | None) -> bool:
+    """Whether a session is there for the asesor (None: for whoever sees all)."""
+    return is_complete(stored) and asesor in (None, stored["asesor_id"])
+
+
 def session_row(stored: Mapping[str, Any]) -> SessionRow:
     """From a row of the table or of one of its indexes."""
     return {
@@ -290,7 +300,7 @@ def any_label(label: str) -> bool:
 def counted(stored: Mapping[str, Any]) -> Counted:
     """The lists that a session is counted in; none for one that waits for its asesor."""
     version = stored["version"]
-    if not stored.get("order_key"):
+    if not is_complete(stored):
         return Counted(version, {})
     entry = Entry(stored["start_time"], stored["id"], LABEL, version=version)
     return Counted(version, dict.fromkeys((list_name(None), list_name(stored["asesor_id"])), entry))
@@ -298,7 +308,7 @@ def counted(stored: Mapping[str, Any]) -> Counted:
 
 def document(stored: Mapping[str, Any]) -> Document | None:
     """What a search finds a session by: its title and its asesor's name."""
-    if not stored.get("order_key"):
+    if not is_complete(stored):
         return None
     text = normalised(f"{stored['title']} {read_copy(stored['asesor'])['name']}")
     return Document(SESSION, stored["id"], text, stored["asesor_id"], stored["start_time"])

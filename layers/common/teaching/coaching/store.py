@@ -5,6 +5,7 @@ Costs are sequential round trips of requests that succeed at first; every functi
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -14,48 +15,41 @@ from teaching.coaching.rules import EndedSession, Mark, MarkedPresence, Presence
 from teaching.directory import search
 from teaching.directory.people import Person
 from teaching.dynamo import Item, Key
-from teaching.errors import Damaged, NotFinished, SessionNotFound
+from teaching.errors import NotFinished, SessionNotFound
 from teaching.http.auth import PARTICIPANT, Caller
 from teaching.http.envelope import Redirect
 from teaching.http.pages import Page, PageQuery
 from teaching.records import SessionRecord
 from teaching.settings import settings
+from teaching.tally import lists
 from teaching.tally import store as tally
 from teaching.tally.nodes import Counted
 from teaching.tally.source import Listed, Source
-from teaching.tally.tree import ROOT, Entry
+from teaching.tally.tree import Entry
+
+NEWEST = "~"
+"""Sorts behind every `time#id`."""
 
 
 def page(caller: Caller, query: PageQuery) -> Page[SessionRow]:
     """Newest `start_time` first, ties by id. The first page is one round trip, any other at most four."""
+    asesor = caller.sees_only
     if query.search:
-        return _search(caller.sees_only, query, query.search)
+        return _search(asesor, query, query.search)
+    list_name, limit = rules.list_name(asesor), query.per_page
     if query.page == 1:
-        return _first_page(caller.sees_only, query)
-    window = tally.rows_at([rules.list_name(caller.sees_only)], rules.any_label, query.offset, 1)
-    rows: list[Item] = []
-    if window.rows:
-        first = window.rows[0]
-        rows = _run(caller.sees_only, f"{first.time}#{first.id}", query.per_page)
-    return _page(rows, max(window.total, query.offset + len(rows) if rows else 0), query)
-
-
-def _first_page(own: str | None, query: PageQuery) -> Page[SessionRow]:
-    """The total and the newest rows at once."""
-    totals, rows = dynamo.both(
-        lambda: tally.totals(rules.list_name(own)), lambda: _run(own, "~", query.per_page)
-    )
-    total = len(rows)
-    if total == query.per_page:
-        if totals is None:
-            raise Damaged(rules.list_name(own), ROOT)
-        total = max(total, totals.of(rules.any_label))
+        newest = partial(_run, asesor, NEWEST, limit)
+        rows, total = lists.first_page(list_name, rules.any_label, limit, [newest])
+    else:
+        rows, total = lists.page_in_a_row(
+            list_name, rules.any_label, query.offset, limit, lambda key: _run(asesor, "#".join(key), limit)
+        )
     return _page(rows, total, query)
 
 
-def _run(own: str | None, newest: str, limit: int) -> list[Item]:
-    """Rows, newest first, from `newest` (`time#id`; "~" for the very newest) on."""
-    index, key, value = _index(own)
+def _run(asesor: str | None, newest: str, limit: int) -> list[Item]:
+    """Rows, newest first, from `newest` (`time#id`) on."""
+    index, key, value = _index(asesor)
     return list(
         dynamo.query(
             settings().sessions_table,
@@ -68,22 +62,21 @@ def _run(own: str | None, newest: str, limit: int) -> list[Item]:
     )
 
 
-def _index(own: str | None) -> tuple[str, str, str]:
+def _index(asesor: str | None) -> tuple[str, str, str]:
     """The index that holds the list, its key and value."""
-    return ("by_asesor", "asesor_id", own) if own else ("by_start", "kind", rules.ALL_SESSIONS)
+    return ("by_asesor", "asesor_id", asesor) if asesor else ("by_start", "kind", rules.ALL_SESSIONS)
 
 
-def _search(own: str | None, query: PageQuery, text: str) -> Page[SessionRow]:
+def _search(asesor: str | None, query: PageQuery, text: str) -> Page[SessionRow]:
     """Two round trips, up to four where every word is common. Raises `InvalidQuery` when an admin's search
     finds more than `search.MATCHES_MOST`.
     """
-    found = [Entry(row["time"], row["id"], rules.LABEL) for row in search.sessions(text, own)]
+    found = [Entry(row["time"], row["id"], rules.LABEL) for row in search.sessions(text, asesor)]
     window = tally.rows_at([], rules.any_label, query.offset, query.per_page, found)
     table = settings().sessions_table
     rows = dynamo.batch_get({table: [{"id": entry.id} for entry in window.rows]})[table]
     rows.sort(key=lambda row: (row["start_time"], row["id"]), reverse=True)
-    mine = [row for row in rows if row.get("order_key") and own in (None, row["asesor_id"])]
-    return _page(mine, window.total, query)
+    return _page([row for row in rows if rules.is_visible(row, asesor)], window.total, query)
 
 
 def _page(rows: Iterable[Mapping[str, Any]], total: int, query: PageQuery) -> Page[SessionRow]:
@@ -100,12 +93,12 @@ def presences(caller: Caller, session: str, query: PageQuery) -> Page[PresenceRo
         lambda: dynamo.get(settings().sessions_table, {"id": session}), lambda: _roster(session)
     )
     if caller.role is PARTICIPANT:
-        _complete(stored)
+        _visible(stored, None)
         roster = [row for row in roster if row["participant_id"] == caller.id]
         if not roster:
             raise SessionNotFound()
     else:
-        _own(caller, stored)
+        _visible(stored, caller.sees_only)
     rows = [rules.presence_row(row) for row in roster]
     if query.search:
         words = search.words_of(query.search)
@@ -139,7 +132,7 @@ def mark(caller: Caller, session: str, given: Mark) -> MarkedPresence:
         row = next(iter(found[presences]), None)
         if written := request.written(row):
             return written
-        stored = _own(caller, next(iter(found[sessions]), None))
+        stored = _visible(next(iter(found[sessions]), None), caller.sees_only)
         roster = rules.mark(stored, row)
         return request.write(roster, rules.marking(roster, given, str(uuid4()), clock.now()))
 
@@ -166,26 +159,18 @@ def _moved(caller: Caller, session: str, rule: Callable[[Mapping[str, Any], str]
         row = dynamo.get(table, key, consistent=True)
         if written := request.written(row):
             return written
-        stored = _own(caller, row)
+        stored = _visible(row, caller.sees_only)
         changes = rule(stored, clock.now())
         return request.write(stored, changes) if changes else stored
 
     return dynamo.unless_lost(read_and_write)
 
 
-def _complete(stored: Item | None) -> Item:
-    """One that waits for its asesor is not there."""
-    if not stored or not stored.get("order_key"):
+def _visible(stored: Item | None, asesor: str | None) -> Item:
+    """The session, if it is there for the asesor (None: for whoever sees all). Raises `SessionNotFound`."""
+    if not stored or not rules.is_visible(stored, asesor):
         raise SessionNotFound()
     return stored
-
-
-def _own(caller: Caller, stored: Item | None) -> Item:
-    """Of an admin, any session."""
-    session = _complete(stored)
-    if caller.sees_only not in (None, session["asesor_id"]):
-        raise SessionNotFound()
-    return session
 
 
 def _presence_key(session: str, participant: str) -> Key:

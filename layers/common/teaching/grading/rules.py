@@ -112,6 +112,11 @@ def row(stored: Mapping[str, Any]) -> SubmissionRow:
     }
 
 
+def is_complete(stored: Mapping[str, Any]) -> bool:
+    """Whether a submission is on any list and route: one that waits for its participant or item is not."""
+    return bool(stored.get("order_key"))
+
+
 def graded_submission(stored: Mapping[str, Any]) -> GradedSubmission:
     return {
         "id": stored["id"],
@@ -263,6 +268,10 @@ class Scope(NamedTuple):
             ["submissions", *(f"{name}#{value}" for name, value in filters._asdict().items() if value)]
         )
 
+    def covers(self, asesor: str | None, course: str, item: str) -> bool:
+        """Whether a submission of these meets the filters, its participant aside."""
+        return self.asesor in (None, asesor) and self.course in (None, course) and self.item in (None, item)
+
     def label(self, status: str, course: str) -> str:
         """What a submission is labelled with in the list: an item's may be filtered by course."""
         return f"{status}#{course}" if self.item else status
@@ -285,7 +294,7 @@ class Scope(NamedTuple):
 def counted(stored: Mapping[str, Any]) -> Counted:
     """The lists that a row is counted in, and as what; none for one that waits for others."""
     version = stored["version"]
-    if not stored.get("order_key"):
+    if not is_complete(stored):
         return Counted(version, {})
     status, asesor, course, item = (
         stored["status"],

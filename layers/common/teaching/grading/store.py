@@ -29,12 +29,15 @@ from teaching.http.auth import Caller
 from teaching.http.pages import Page
 from teaching.records import SubmissionRecord
 from teaching.settings import settings
+from teaching.tally import lists
 from teaching.tally import store as tally
 from teaching.tally.nodes import Counted
 from teaching.tally.pages import Window
 from teaching.tally.source import Listed, Source
 from teaching.tally.tree import ROOT, Entry, Key, Sum
 
+NEWEST = "~"
+"""Sorts behind every `time#id`."""
 NEW_MOST = 500
 """Rows of one status that a list without a tree may have: what came in within a moment."""
 RANGE_MOST = 6
@@ -78,7 +81,7 @@ def _rows_of_new(scope: Scope, statuses: Sequence[Status]) -> list[Item]:
 
     One round trip. Raises `Damaged` for a longer one, the tree of which must have been lost.
     """
-    runs = dynamo.at_once(*[partial(_run, scope, status, "~", NEW_MOST) for status in statuses])
+    runs = dynamo.at_once(*[partial(_run, scope, status, NEWEST, NEW_MOST) for status in statuses])
     if any(len(run) == NEW_MOST for run in runs):
         raise Damaged(scope.list, ROOT)
     rows = _each_once(row for run in runs for row in run)
@@ -93,7 +96,7 @@ def details(caller: Caller, submission: str) -> SubmissionDetails:
         lambda: dynamo.get(tables.users_table, {"id": stored["user_id"]}, consistent=True),
         lambda: _item(stored["item_id"]),
     )
-    participant = _own(caller, user)
+    participant = _visible(user, caller.sees_only)
     if not item:
         raise SubmissionNotFound()
     return {
@@ -126,7 +129,7 @@ def grade(caller: Caller, submission: str, given: Grade) -> GradedSubmission:
             return written
         stored = _complete(row)
         if caller.sees_only:
-            _own(caller, dynamo.get(users, {"id": stored["user_id"]}, consistent=True))
+            _visible(dynamo.get(users, {"id": stored["user_id"]}, consistent=True), caller.sees_only)
         grader = next(map(people.person_copy, found[users]), people.unknown_person(caller.id))
         changes = rules.grading(stored, given, caller.id, grader, clock.now())
         return request.write(stored, changes, _kept(stored)) if changes else stored
@@ -142,14 +145,18 @@ def _kept(stored: Item) -> list[dict[str, Any]]:
 
 def _complete(stored: Item | None) -> Item:
     """One that waits for its participant or item is not there."""
-    if not stored or not stored.get("order_key"):
+    if not stored or not rules.is_complete(stored):
         raise SubmissionNotFound()
     return stored
 
 
-def _own(caller: Caller, participant: Item | None) -> Item:
-    """The participant as the store has them now; the copy in a submission may still name another asesor."""
-    if not participant or caller.sees_only not in (None, participant.get("asesor_id")):
+def _visible(participant: Item | None, asesor: str | None) -> Item:
+    """The participant, if the submissions are there for the asesor (None: for whoever sees all).
+
+    As the store has them now: the copy in a submission may still name another asesor. Raises
+    `SubmissionNotFound`.
+    """
+    if not participant or asesor not in (None, participant.get("asesor_id")):
         raise SubmissionNotFound()
     return participant
 
@@ -160,18 +167,14 @@ def _first_page(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
     A row that moves on meanwhile is found in both statuses rather than in none, for it goes the way in
     which they are asked for. Raises `Damaged`.
     """
-    statuses = [query.status] if query.status else list(Status)
-    totals, runs = dynamo.both(
-        lambda: tally.totals(scope.list),
-        lambda: dynamo.at_once(*[partial(_run, scope, status, "~", query.per_page) for status in statuses]),
-    )
-    rows = _each_once(row for run in runs for row in run)
-    total = len(rows)
-    if any(len(run) == query.per_page for run in runs):
-        if totals is None:
-            raise Damaged(scope.list, ROOT)
-        total = max(total, totals.of(scope.wants(query.status)))
-    return Page([rules.row(row) for row in rows[: query.per_page]], total, query)
+    limit = query.per_page
+    runs = [partial(_run, scope, status, NEWEST, limit) for status in _statuses(query.status)]
+    rows, total = lists.first_page(scope.list, scope.wants(query.status), limit, runs, _each_once)
+    return Page([rules.row(row) for row in rows], total, query)
+
+
+def _statuses(asked: Status | None) -> list[Status]:
+    return [asked] if asked else list(Status)
 
 
 def _each_once(rows: Iterable[Item]) -> list[Item]:
@@ -195,22 +198,18 @@ def _page_at(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
     One status is contiguous in its index, so its page needs only the key of the first row. A list that
     seems to be empty may only have no tree yet: that costs a trip more. Raises `Damaged`.
     """
-    contiguous = query.status and _has_index(scope)
-    window = tally.rows_at(
-        [scope.list], scope.wants(query.status), query.offset, 1 if contiguous else query.per_page
-    )
-    if not window.total:
-        all_rows = _rows_of_new(scope, [query.status] if query.status else list(Status))
-        rows = all_rows[query.offset : query.offset + query.per_page]
-        return Page([rules.row(row) for row in rows], len(all_rows), query)
-    if contiguous and query.status and window.rows:
-        rows = _run(scope, query.status, "#".join(window.rows[0].key), query.per_page)
-        if len(rows) < query.per_page:
-            # Here the list ends, wherever the tree, a moment behind, thought that it would.
-            return Page([rules.row(row) for row in rows], query.offset + len(rows), query)
+    wanted, offset, limit, status = scope.wants(query.status), query.offset, query.per_page, query.status
+    if status and _has_index(scope):
+        rows, total = lists.page_in_a_row(
+            scope.list, wanted, offset, limit, lambda key: _run(scope, status, "#".join(key), limit)
+        )
     else:
-        rows = _rows_of(scope, window, query.status)
-    total = max(window.total, query.offset + len(rows) if rows else 0)
+        rows, total = lists.page_of_scattered(
+            scope.list, wanted, offset, limit, lambda window: _rows_of(scope, window, status)
+        )
+    if not total:
+        all_rows = _rows_of_new(scope, _statuses(status))
+        rows, total = all_rows[offset : offset + limit], len(all_rows)
     return Page([rules.row(row) for row in rows], total, query)
 
 
@@ -245,7 +244,7 @@ def _range(scope: Scope, status: Status, low: str, high: str) -> list[Item]:
 
 
 def _run(scope: Scope, status: Status, newest: str, limit: int) -> list[Item]:
-    """Rows of one status, newest first, from `newest` (`time#id`; "~" for the very newest) on."""
+    """Rows of one status, newest first, from `newest` (`time#id`) on."""
     return list(_each(scope, status, "", newest, limit=limit))
 
 
@@ -371,10 +370,9 @@ def _others(given: _Search, groups: finding.Groups) -> list[Found]:
         holders.complete()
     plan = finding.plan(groups, sizes, holders.holding, limited=by_admin)
     given = given._replace(elsewhere=given.elsewhere | plan.looked_through)
-    statuses = [given.status] if given.status else list(Status)
     reads = [partial(_ask, given, some) for some in dynamo.chunked(plan.asked, dynamo.BATCH_GET_LIMIT)]
     for item in plan.looked_through:
-        reads += [partial(_look_through, given, item, status) for status in statuses]
+        reads += [partial(_look_through, given, item, status) for status in _statuses(given.status)]
     return [each for found in dynamo.at_once(*reads) for each in found]
 
 
@@ -404,13 +402,9 @@ def _ask(given: _Search, participants: Sequence[str]) -> list[Found]:
         lacks = search.lacking(holders.rows[participant]["text"], words)
         for entry in entries[list_name]:
             asesor, course, item = entry.tags
-            in_scope = (
-                scope.asesor in (None, asesor)
-                and scope.course in (None, course)
-                and scope.item in (None, item)
-            )
-            here = in_scope and wanted(entry.label) and item not in elsewhere
-            if here and not search.lacking(titles.get(item, ""), lacks):
+            if not scope.covers(asesor, course, item) or not wanted(entry.label) or item in elsewhere:
+                continue
+            if not search.lacking(titles.get(item, ""), lacks):
                 found.append((entry, None))
     return found
 
@@ -419,7 +413,7 @@ def _look_through(given: _Search, item: str, status: Status) -> list[Found]:
     """What is found among the item's submissions of one status."""
     scope, title = given.scope._replace(item=item), given.titles[item]
     found: list[Found] = []
-    for row in _each(scope, status, "", "~"):
+    for row in _each(scope, status, "", NEWEST):
         person = people.read_copy(row["user"])
         text = search.normalised(f"{person['name']} {person['email']}")
         if scope.course in (None, row["course_id"]) and not search.lacking(f"{text} {title}", given.words):
@@ -441,10 +435,8 @@ def _rows_by_id(
 def _meets(row: Item, scope: Scope, status: Status | None) -> bool:
     """Whether a row is still what the trees and the search, a moment behind, took it for."""
     return (
-        bool(row.get("order_key"))
-        and scope.asesor in (None, row.get("asesor_id"))
-        and scope.course in (None, row["course_id"])
-        and scope.item in (None, row["item_id"])
+        rules.is_complete(row)
+        and scope.covers(row.get("asesor_id"), row["course_id"], row["item_id"])
         and status in (None, row["status"])
     )
 

@@ -2,7 +2,7 @@
 
 Imports point downwards::
 
-    check          lists beside their rows, and mending
+    check, lists   lists beside their rows, and mending
     apply          rows into, within and out of lists
     writer, store  changing lists, node by node; reading: totals, pages, short lists
     pages, source  which nodes a page needs; what is counted: rows, as their tables and indexes tell
