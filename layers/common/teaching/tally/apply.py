@@ -19,8 +19,7 @@ from teaching import dynamo
 from teaching.dynamo import ConditionFailed
 from teaching.errors import Damaged, Unavailable
 from teaching.log import logger
-from teaching.settings import settings
-from teaching.tally.nodes import NOTHING, Counted, Ledger, Place, ledger_row, read_ledgers
+from teaching.tally.nodes import NOTHING, Counted, Ledger, Place, ledger_row, read_ledgers, table
 from teaching.tally.source import Current
 from teaching.tally.tree import Change, Entry, Key
 from teaching.tally.writer import TRIES, write_lists
@@ -194,7 +193,7 @@ def _put(identity: str, ledger: Ledger) -> bool:
     """Puts a ledger over the version before it; whether that was still there."""
     row = ledger_row(identity, ledger.counted, ledger.version, ledger.claimed)
     try:
-        dynamo.put_from(settings().tallies_table, row, ledger.version - 1)
+        dynamo.put_from(table(), row, ledger.version - 1)
     except (ConditionFailed, Unavailable):
         return False
     return True
