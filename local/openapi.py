@@ -21,6 +21,7 @@ from teaching import limits
 from teaching.errors import (
     ApiError,
     BodyTooLarge,
+    Fault,
     Forbidden,
     InvalidBody,
     InvalidQuery,
@@ -107,7 +108,7 @@ def document(facts: Template) -> Json:
                 error.__name__: _failure(error.message, [error], _HEADERS.get(error))
                 for error in sorted(raised, key=lambda error: (error.status, error.__name__))
             }
-            | {"Fault": _failure_of(["Internal server error"], "Internal server error")},
+            | {"Fault": _failure_of([Fault.message], Fault.message)},
         },
     }
 

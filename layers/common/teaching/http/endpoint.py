@@ -20,6 +20,7 @@ from teaching.errors import (
     ApiError,
     BodyTooLarge,
     Damaged,
+    Fault,
     Forbidden,
     InvalidBody,
     InvalidQuery,
@@ -61,7 +62,7 @@ class Endpoint:
             return envelope.failure(error)
         except Exception:
             logger().exception("unhandled fault", extra=_request(event))
-            return envelope.fault()
+            return envelope.failure(Fault())
 
     def _answer(self, event: Event) -> Answer:
         caller = caller_of(_part(event, "headers", dict) or {})
@@ -137,7 +138,7 @@ def _query(event: Event, model: type[BaseModel]) -> BaseModel:
     given: dict[str, str] = {}
     for name, value in parse_qsl(_part(event, "rawQueryString", str) or "", keep_blank_values=True):
         if name in given and name in model.model_fields:
-            raise InvalidQuery(f"{name}: must be given once")
+            raise InvalidQuery(given_twice(name))
         given[name] = value
     try:
         return model.model_validate(given)
@@ -153,7 +154,7 @@ def _body(event: Event, model: type[BaseModel]) -> BaseModel:
             raise BodyTooLarge(f"at most {limits.BODY_BYTES} bytes")
         parsed = jsons.loads(content.decode())
     except jsons.NameTwice as error:
-        raise InvalidBody(given_twice(error)) from None
+        raise InvalidBody(given_twice(error.name)) from None
     except (Base64Error, ValueError, RecursionError):
         raise InvalidBody("body: must be JSON") from None
     if not isinstance(parsed, dict):

@@ -56,10 +56,5 @@ def failure(error: ApiError) -> Answer:
     return answer(error.status, _failed(error.message, *error.details), **headers)
 
 
-def fault() -> Answer:
-    """The answer to a bug of ours: nothing of it shows."""
-    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, _failed("Internal server error"))
-
-
 def _failed(*errors: str) -> dict[str, Any]:
     return {"errors": list(errors), "status": False}
