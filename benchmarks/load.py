@@ -90,6 +90,8 @@ class World:
     asesor: str = ""
     session: str = ""
     """One of the asesor's, that has a roster."""
+    roster: list[str] = field(default_factory=list)
+    """The participants of that session."""
     users: dict[str, Item] = field(default_factory=dict)
     items: dict[str, Item] = field(default_factory=dict)
     own: list[Item] = field(default_factory=list)
@@ -191,7 +193,8 @@ def _add_items(world: World, items: Iterable[Data]) -> None:
 def _add_sessions(world: World, sessions: Iterable[Data], writer: "_Writer") -> None:
     records = [SessionRecord.model_validate(session) for session in sessions]
     _each(coaching.save, records)
-    world.session = next(record.id for record in records if record.asesor_id == world.asesor)
+    of_asesor = next(record for record in records if record.asesor_id == world.asesor)
+    world.session, world.roster = of_asesor.id, of_asesor.participant_ids
     rows = list(_stored(settings().sessions_table).values())
     rng = Random(SEED)
     for number in range(world.submissions // SUBMISSIONS_PER_SESSION):
@@ -208,7 +211,7 @@ def _add_sessions(world: World, sessions: Iterable[Data], writer: "_Writer") -> 
         counted = coaching_rules.counted(row)
         _add_to_lists(world, counted)
         if world.part is Part.WHOLE:
-            writer.put(settings().tallies_table, ledger_row(coaching.SOURCE.counted_id(row["id"]), counted))
+            writer.put(settings().tallies_table, ledger_row(f"{coaching.KIND}#{row['id']}", counted))
             document = coaching_rules.document(row)
             assert document
             for found_by in search.rows_of(document).values():
@@ -231,7 +234,7 @@ def _add_submissions(world: World, submissions: Iterable[Data], writer: "_Writer
             counted = grading_rules.counted(row)
             writer.put(settings().submissions_table, row)
             if world.part is not Part.READ:
-                ledger = ledger_row(grading.SOURCE.counted_id(row["id"]), counted)
+                ledger = ledger_row(f"{grading.KIND}#{row['id']}", counted)
                 writer.put(settings().tallies_table, ledger)
             if own:
                 world.own.append(row)

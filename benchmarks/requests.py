@@ -17,16 +17,19 @@ from typing import Any, NamedTuple
 from benchmarks.load import SEED, World
 from benchmarks.meter import Cost
 from teaching.coaching import rules as coaching_rules
-from teaching.coaching.rules import Attendance, Mark
+from teaching.coaching.rules import Attendance, Mark, Marks
 from teaching.directory import search
 from teaching.directory import store as directory
-from teaching.grading.rules import Grade, Scope, Status, SubmissionQuery
+from teaching.grading.rules import Grade, GradeOf, Grades, Scope, Status, SubmissionQuery
 from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import Endpoint
 from teaching.http.pages import PageQuery
+from teaching.http.versions import ANY_VERSION
 from teaching.limits import PER_PAGE
 
 PEOPLE_SOUGHT = 20
+MANY = 50
+"""Marks or grades at once."""
 _LIKELY = 100
 
 
@@ -43,6 +46,8 @@ class Line(StrEnum):
     TITLE = "search of an item's title"
     GRADE = "grade"
     MARK = "mark"
+    GRADES = "50 grades at once"
+    MARKS = "50 marks at once"
     FIRST_COACHINGS = "coachings, page 1"
     COACHINGS = "coachings, any page"
     PRESENCES = "presences of 50"
@@ -67,6 +72,8 @@ BUDGETS = {
     Line.TITLE: Budget(5, 40),
     Line.GRADE: Budget(3, 3, writes=1),
     Line.MARK: Budget(2, 3, writes=1),
+    Line.GRADES: Budget(3, 160, writes=50),
+    Line.MARKS: Budget(2, 55, writes=50),
     Line.FIRST_COACHINGS: Budget(1, 3),
     Line.COACHINGS: Budget(4, 9),
     Line.PRESENCES: Budget(1, 3),
@@ -120,7 +127,7 @@ class Listing(NamedTuple):
 
     @property
     def scope(self) -> Scope:
-        return Scope(self.caller.sees_only, self.course, self.item)
+        return Scope(self.caller.own, self.course, self.item)
 
     def page(self, page: int, text: str | None = None) -> Any:
         given = {"page": str(page), "search": text, "status": self.status}
@@ -181,17 +188,17 @@ def random_pages(world: World, number: int) -> Iterator[Request]:
 def other_requests(world: World) -> Iterator[Request]:
     admin, asesor = callers(world)
     quiz = next(row for row in world.own if row["item_id"] == _quiz(world)["id"])
-    waiting = next(row["id"] for row in world.own if row["status"] == Status.SUBMITTED)
+    waiting, *others = [row["id"] for row in world.own if row["status"] == Status.SUBMITTED]
     participant = next(row["user_id"] for row in world.own)
     title = _quiz(world)["title"]
     for caller, whose in ((admin, "all"), (asesor, "own")):
-        text = searched(world, caller.sees_only)
+        text = searched(world, caller.own)
         every = Listing(caller, None, None, None)
         yield Request(Line.STATISTICS, f"statistics: {whose}", _bound(endpoint("get_statistics"), caller))
         yield Request(Line.PEOPLE, f"search “{text}”: {whose}", _bound(every.page, 1, text))
         yield Request(Line.TITLE, f"search “{title}”: {whose}", _bound(every.page, 1, title))
         list_coachings = endpoint("list_coachings")
-        last = -(-len(world.lists[coaching_rules.list_name(caller.sees_only)]) // PER_PAGE)
+        last = -(-len(world.lists[coaching_rules.list_name(caller.own)]) // PER_PAGE)
         for name, page in {"page 1": 1, "last page": last}.items():
             send = _bound(list_coachings, caller, PageQuery.model_validate({"page": str(page)}))
             line = Line.COACHINGS if page > 1 else Line.FIRST_COACHINGS
@@ -203,9 +210,21 @@ def other_requests(world: World) -> Iterator[Request]:
         _bound(endpoint("list_roster"), asesor, world.session, PageQuery.model_validate({})),
     )
     grade = Grade(score=Decimal(90), feedback="Bagus sekali")
-    yield Request(Line.GRADE, "grade", _bound(endpoint("grade_submission"), asesor, waiting, grade))
+    yield Request(
+        Line.GRADE, "grade", _bound(endpoint("grade_submission"), asesor, waiting, grade, ANY_VERSION)
+    )
     mark = Mark(participant_id=participant, status=Attendance.PRESENT)
     yield Request(Line.MARK, "mark", _bound(endpoint("mark_presence"), asesor, world.session, mark))
+    grades = [GradeOf(id=other, score=Decimal(80)) for other in others[:MANY]]
+    yield Request(
+        Line.GRADES, "50 grades", _bound(endpoint("grade_submissions"), asesor, Grades(grades=grades))
+    )
+    marks = [Mark(participant_id=who, status=Attendance.LATE) for who in world.roster[:MANY]]
+    yield Request(
+        Line.MARKS,
+        "50 marks",
+        _bound(endpoint("mark_presences"), asesor, world.session, Marks(presences=marks)),
+    )
 
 
 def searched(world: World, own: str | None) -> str:

@@ -21,16 +21,18 @@ from teaching import limits
 from teaching.errors import (
     ApiError,
     BodyTooLarge,
-    Fault,
     Forbidden,
     InvalidBody,
+    InvalidHeaders,
     InvalidQuery,
+    PreconditionFailed,
     Unauthorized,
     Unavailable,
 )
 from teaching.fields import UUID_PATTERN
 from teaching.http import envelope
 from teaching.http.auth import Role
+from teaching.http.batch import Each
 from teaching.http.endpoint import Endpoint
 from teaching.http.envelope import Redirect
 from teaching.http.pages import Page, Pagination
@@ -52,6 +54,17 @@ _EXPLAINED = {
     "score": f"At most {limits.SCORE_DIGITS} digits, before and after the point together",
 }
 _HEADERS: dict[type[ApiError], str] = {Unauthorized: "WWW-Authenticate", Unavailable: "Retry-After"}
+
+_ETAG: Json = {
+    "description": "The version of what is answered, for `If-Match`",
+    "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+}
+_IF_MATCH: Json = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "ETags, of one of which it must be for anything to be written; without it any version is",
+    "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*)$'},
+}
 
 _DESCRIPTION = f"""\
 Coaching sessions, presences, submissions and grades of a mentoring programme.
@@ -108,7 +121,7 @@ def document(facts: Template) -> Json:
                 error.__name__: _failure(error.message, [error], _HEADERS.get(error))
                 for error in sorted(raised, key=lambda error: (error.status, error.__name__))
             }
-            | {"Fault": _failure_of([Fault.message], Fault.message)},
+            | {"Fault": _failure_of(["Internal server error"], "Internal server error")},
         },
     }
 
@@ -138,13 +151,17 @@ def _operation(facts: Template, route: Route, endpoint: Endpoint, schemas: Json)
         "description": f"For {' and '.join(f'{role} ({endpoint.roles[Role(role)]})' for role in roles)}.",
         "x-roles": roles,
     }
-    if parameters := [*_path_parameters(route, name), *_query_parameters(endpoint.query)]:
+    if parameters := [
+        *_path_parameters(route, name),
+        *_query_parameters(endpoint.query),
+        *([_IF_MATCH] if endpoint.conditional else []),
+    ]:
         operation["parameters"] = parameters
     if endpoint.body and body:
         content = {"schema": _schema(endpoint.body, schemas), "example": json.loads(body)}
         operation["requestBody"] = {
             "required": True,
-            "description": f"At most {limits.BODY_BYTES // 1024} KB",
+            "description": f"At most {endpoint.body_bytes // 1024} KB",
             "content": {"application/json": content},
         }
     operation["responses"] = _success(name, endpoint, schemas) | _failures(endpoint)
@@ -181,16 +198,22 @@ def _without_null(schema: Json) -> Json:
 
 def _success(name: str, endpoint: Endpoint, schemas: Json) -> Json:
     answer = get_type_hints(endpoint.function)["return"]
+    headers: Json = {"ETag": _ETAG} if endpoint.etag else {}
     if answer is Redirect:
         location = {"schema": {"type": "string", "format": "uri"}, "description": "The meeting"}
-        return {"302": {"description": "To the meeting, without a body", "headers": {"Location": location}}}
+        headers = {"Location": location} | headers
+        return {"302": {"description": "To the meeting, without a body", "headers": headers}}
     data: Json
     if get_origin(answer) is Page:
         rows = {"type": "array", "items": _schema(get_args(answer)[0], schemas)}
         data = {"rows": rows, "pagination": _schema(Pagination, schemas)}
+    elif isinstance(endpoint.enveloped, Each):
+        (result, _) = get_args(get_args(answer)[0])
+        done = _object({"data": _schema(result, schemas)}, *_told(endpoint.enveloped.message))
+        data = {"rows": {"type": "array", "items": {"anyOf": [done, {"$ref": f"{SCHEMAS}Failure"}]}}}
     else:
         data = {"rows": _schema(answer, schemas)}
-    told: list[Json] = [{"message": {"const": endpoint.message}}, {"status": {"const": True}}]
+    told = _told(endpoint.message)
     if endpoint.enveloped is envelope.page_within:
         whole = _object({"data": _object({"data": data["rows"]}, {"pagination": data["pagination"]})}, *told)
     elif endpoint.enveloped is envelope.page_beside:
@@ -198,15 +221,23 @@ def _success(name: str, endpoint: Endpoint, schemas: Json) -> Json:
     else:
         whole = _object({"data": data["rows"]}, *told)
     content = {"application/json": {"schema": whole, "example": examples.answer(name)}}
-    return {"200": {"description": "Success", "content": content}}
+    return {
+        "200": {"description": "Success", **({"headers": headers} if headers else {}), "content": content}
+    }
+
+
+def _told(message: str) -> list[Json]:
+    """The rest of the envelope of a success."""
+    return [{"message": {"const": message}}, {"status": {"const": True}}]
 
 
 def _errors(endpoint: Endpoint) -> list[type[ApiError]]:
     """All that the endpoint may answer, its own and the decorator's."""
     errors: list[type[ApiError]] = [Unauthorized, Forbidden, BodyTooLarge, Unavailable, *endpoint.errors]
-    errors += [endpoint.not_found] if endpoint.not_found else []
+    errors += [endpoint.missing] if endpoint.missing else []
     errors += [InvalidQuery] if endpoint.query else []
     errors += [InvalidBody] if endpoint.body else []
+    errors += [InvalidHeaders, PreconditionFailed] if endpoint.conditional else []
     return errors
 
 

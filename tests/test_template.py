@@ -23,12 +23,14 @@ ROUTES = {
     "GET /api/learning/coachings/{coachingId}/presences": "ListPresences",
     "GET /api/teaching/coachings/{coachingId}/presences": "ListRoster",
     "POST /api/teaching/coachings/{coachingId}/presences": "MarkPresence",
+    "PUT /api/teaching/coachings/{coachingId}/presences": "MarkPresences",
     "POST /api/teaching/coachings/{coachingId}/start": "StartCoaching",
     "POST /api/teaching/coachings/{coachingId}/end": "EndCoaching",
     "GET /api/teaching/submissions/statistics": "GetStatistics",
     "GET /api/teaching/submissions": "ListSubmissions",
     "GET /api/teaching/submissions/{submissionId}": "GetSubmission",
     "PATCH /api/teaching/submissions/{submissionId}/grade": "GradeSubmission",
+    "PATCH /api/teaching/submissions/grades": "GradeSubmissions",
     "$default": "AnswerNotFound",
 }
 

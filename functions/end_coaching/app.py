@@ -5,8 +5,15 @@ from teaching.coaching.rules import EndedSession
 from teaching.errors import CannotBeEnded, SessionNotFound
 from teaching.http.auth import ASESOR, Caller
 from teaching.http.endpoint import endpoint
+from teaching.http.versions import IfMatch
 
 
-@endpoint(roles={ASESOR: "own session"}, not_found=SessionNotFound, errors=[CannotBeEnded])
-def handler(caller: Caller, session: str) -> EndedSession:
-    return store.end(caller, session)
+@endpoint(
+    roles={ASESOR: "own session"},
+    missing=SessionNotFound,
+    etag=True,
+    conditional=True,
+    errors=[CannotBeEnded],
+)
+def handler(caller: Caller, session: str, match: IfMatch) -> EndedSession:
+    return store.end(caller, session, match)

@@ -5,14 +5,17 @@ from teaching.grading import store
 from teaching.grading.rules import Grade, GradedSubmission
 from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import endpoint
+from teaching.http.versions import IfMatch
 
 
 @endpoint(
     roles={ADMIN: "all", ASESOR: "own participants'"},
-    not_found=SubmissionNotFound,
+    missing=SubmissionNotFound,
     body=Grade,
     message="Grading successful",
+    etag=True,
+    conditional=True,
     errors=[CannotBeGraded],
 )
-def handler(caller: Caller, submission: str, grade: Grade) -> GradedSubmission:
-    return store.grade(caller, submission, grade)
+def handler(caller: Caller, submission: str, grade: Grade, match: IfMatch) -> GradedSubmission:
+    return store.grade(caller, submission, grade, match)

@@ -5,8 +5,15 @@ from teaching.errors import CannotBeStarted, SessionNotFound
 from teaching.http.auth import ASESOR, Caller
 from teaching.http.endpoint import endpoint
 from teaching.http.envelope import Redirect
+from teaching.http.versions import IfMatch
 
 
-@endpoint(roles={ASESOR: "own session"}, not_found=SessionNotFound, errors=[CannotBeStarted])
-def handler(caller: Caller, session: str) -> Redirect:
-    return store.start(caller, session)
+@endpoint(
+    roles={ASESOR: "own session"},
+    missing=SessionNotFound,
+    etag=True,
+    conditional=True,
+    errors=[CannotBeStarted],
+)
+def handler(caller: Caller, session: str, match: IfMatch) -> Redirect:
+    return store.start(caller, session, match)

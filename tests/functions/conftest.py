@@ -1,5 +1,6 @@
 """What the tests of the functions share: the examples in the store, and a way to ask as somebody."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import pytest
@@ -27,6 +28,7 @@ class Ask(Protocol):
         subject: str | None = None,
         query: str | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer: ...
 
 
@@ -44,10 +46,11 @@ def ask(store: str, make_token: MakeToken) -> Ask:
         subject: str | None = None,
         query: str | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        return call(
-            function, request(function, identity, token=make_token(role, subject), query=query, body=body)
-        )
+        made = request(function, identity, token=make_token(role, subject), query=query, body=body)
+        made["headers"] |= headers or {}
+        return call(function, made)
 
     return ask
 

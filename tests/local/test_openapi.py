@@ -75,13 +75,17 @@ def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
 def test_the_errors_of_a_route_are_those_of_its_endpoint(document: dict[str, Any]) -> None:
     grading = operations(document)["grade_submission"]
     assert grading["x-roles"] == ["admin", "asesor"]
-    assert list(grading["responses"]) == ["200", "400", "401", "403", "404", "413", "500", "503"]
+    assert list(grading["responses"]) == ["200", "400", "401", "403", "404", "412", "413", "500", "503"]
     told = grading["responses"]["400"]["content"]["application/json"]["examples"]
-    assert set(told) == {"Invalid request body", "Submission cannot be graded"}
+    assert set(told) == {
+        "Invalid request body",
+        "Invalid request headers",
+        "Submission cannot be graded",
+    }
     assert grading["responses"]["404"] == {"$ref": "#/components/responses/SubmissionNotFound"}
     starting = operations(document)["start_coaching"]
-    assert list(starting["responses"]) == ["302", "400", "401", "403", "404", "413", "500", "503"]
-    assert "Location" in starting["responses"]["302"]["headers"]
+    assert list(starting["responses"]) == ["302", "400", "401", "403", "404", "412", "413", "500", "503"]
+    assert list(starting["responses"]["302"]["headers"]) == ["Location", "ETag"]
 
 
 def test_parameters_tell_their_defaults_and_limits(document: dict[str, Any]) -> None:
@@ -93,8 +97,9 @@ def test_parameters_tell_their_defaults_and_limits(document: dict[str, Any]) -> 
     assert given["status"]["schema"] == {"type": "string", "enum": ["in_progress", "submitted", "graded"]}
     lower_case = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
     assert given["course_id"]["schema"] == {"type": "string", "format": "uuid", "pattern": lower_case}
-    (session,) = operations(document)["start_coaching"]["parameters"]
+    session, match = operations(document)["start_coaching"]["parameters"]
     assert (session["name"], session["in"], session["required"]) == ("coachingId", "path", True)
+    assert (match["name"], match["in"], match.get("required")) == ("If-Match", "header", None)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ Thing = TypeVar("Thing")
 BATCH_GET_LIMIT = 100
 BATCH_WRITE_LIMIT = 25
 TRANSACTION_LIMIT = 100
+AT_ONCE_MOST = 100
+"""Requests that are under way at the same time: as many as a batch of marks or grades writes."""
 AGAIN = 8
 """How often what DynamoDB left unprocessed is asked for again, with growing pauses."""
 RACES = 16
@@ -86,7 +88,7 @@ def client() -> Any:
             connect_timeout=1,
             read_timeout=2,
             retries={"mode": "standard", "total_max_attempts": 3},
-            max_pool_connections=64,
+            max_pool_connections=AT_ONCE_MOST,
         ),
     )
 
@@ -193,7 +195,7 @@ def _mark() -> None:
 @cache
 def _pool() -> ThreadPoolExecutor:
     client()  # Here once: several threads at a time would each make their own.
-    return ThreadPoolExecutor(max_workers=32, thread_name_prefix="dynamo", initializer=_mark)
+    return ThreadPoolExecutor(max_workers=AT_ONCE_MOST, thread_name_prefix="dynamo", initializer=_mark)
 
 
 def at_once(*requests: Callable[[], Answer]) -> list[Answer]:
@@ -201,6 +203,14 @@ def at_once(*requests: Callable[[], Answer]) -> list[Answer]:
     if len(requests) < 2 or hasattr(_in_pool, "yes"):
         return [request() for request in requests]
     return [future.result() for future in [_pool().submit(request) for request in requests]]
+
+
+def outcome(request: Callable[[], Answer]) -> Answer | Exception:
+    """Its answer, or the error that it fails with."""
+    try:
+        return request()
+    except Exception as error:
+        return error
 
 
 def both(first: Callable[[], Answer], second: Callable[[], Other]) -> tuple[Answer, Other]:
@@ -504,14 +514,43 @@ class Request:
             raise
 
 
-def unless_lost(read_and_write: Callable[[], Answer]) -> Answer:
+def unless_lost(once: Callable[[], Answer]) -> Answer:
     """Reads, decides and writes anew while others change the same row first. Raises `Unavailable`."""
     for attempt in range(RACES):
         try:
-            return read_and_write()
+            return once()
         except (ConditionFailed, Conflict):
             pause(attempt)
     raise Unavailable()
+
+
+def each_unless_lost(
+    things: Sequence[Thing], make: Callable[[Sequence[Thing]], Sequence[Answer | Exception]]
+) -> list[Answer | Exception]:
+    """What `make` gives for each of the things: a result, or the error that it failed with.
+
+    It is asked anew for those that others were faster at; what is still so in the end is `Unavailable`.
+    """
+    outcomes: list[Answer | Exception] = [Unavailable() for _ in things]
+    waiting = list(range(len(things)))
+    for attempt in range(RACES):
+        try:
+            made = make([things[number] for number in waiting])
+        except Unavailable:
+            if not attempt:
+                raise
+            return outcomes
+        lost = []
+        for number, outcome in zip(waiting, made, strict=True):
+            if isinstance(outcome, ConditionFailed | Conflict):
+                lost.append(number)
+            else:
+                outcomes[number] = outcome
+        waiting = lost
+        if not waiting:
+            break
+        pause(attempt)
+    return outcomes
 
 
 def unless_busy(write: Callable[[], Answer]) -> Answer:
@@ -527,19 +566,19 @@ def unless_busy(write: Callable[[], Answer]) -> Answer:
 def refresh(table: str, key: Key, derived: Callable[[Item], Mapping[str, Any]]) -> None:
     """Brings what a row carries of others in line with them, until a look at them finds nothing to change."""
 
-    def read_and_write() -> bool:
+    def once() -> bool:
         stored = get(table, key, consistent=True)
         fresh = derived(stored) if stored else {}
-        if not stored or holds(stored, fresh):
+        if not stored or carries(stored, fresh):
             return True
         update_from(table, key, stored, fresh)
         return False
 
-    while not unless_lost(read_and_write):
+    while not unless_lost(once):
         continue
 
 
-def holds(stored: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+def carries(stored: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     """Whether a row has all of the values; None stands for an attribute that is not there."""
     return all(stored.get(name) == value for name, value in values.items())
 

@@ -11,14 +11,15 @@
     ├── BadRequest                    400
     │   ├── InvalidQuery              400     Invalid query parameters
     │   ├── InvalidBody               400     Invalid request body
+    │   ├── InvalidHeaders            400     Invalid request headers
     │   ├── CannotBeStarted           400     Coaching session cannot be started
     │   ├── CannotBeEnded             400     Coaching session cannot be ended
     │   └── CannotBeGraded            400     Submission cannot be graded
+    ├── PreconditionFailed            412     Precondition failed
     ├── BodyTooLarge                  413     Request body too large
-    ├── Fault                         500     Internal server error
     └── Unavailable                   503     Service unavailable
 
-What is not an `ApiError` is a fault of ours, and answered as `Fault`.
+What is not an `ApiError` is a fault of ours: 500 `Internal server error`.
 Beside the tree stand `Malformed`, a record from another service that breaks its schema, and
 `NotFinished`, work that goes on the next time.
 """
@@ -73,6 +74,10 @@ class InvalidBody(BadRequest):
     message = "Invalid request body"
 
 
+class InvalidHeaders(BadRequest):
+    message = "Invalid request headers"
+
+
 class CannotBeStarted(BadRequest):
     message = "Coaching session cannot be started"
 
@@ -85,16 +90,16 @@ class CannotBeGraded(BadRequest):
     message = "Submission cannot be graded"
 
 
+class PreconditionFailed(ApiError):
+    """The object is not of the version that the request is meant for; nothing was written."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    message = "Precondition failed"
+
+
 class BodyTooLarge(ApiError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     message = "Request body too large"
-
-
-class Fault(ApiError):
-    """A bug of ours: nothing of it shows."""
-
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    message = "Internal server error"
 
 
 class Unavailable(ApiError):

@@ -14,6 +14,11 @@ GATEWAY_BODY_BYTES = 10 * 1024 * 1024
 
 # Requests.
 BODY_BYTES = 64 * 1024
+BATCH_BODY_BYTES = 256 * 1024
+"""Of a request that marks or grades many at once."""
+BATCH_MOST = 100
+BATCH_ANSWER_BYTES = 5 * 1024 * 1024
+"""What the results of many gradings may come to, each as JSON within JSON, as Lambda answers it."""
 PER_PAGE = 25
 PER_PAGE_MOST = 100
 SEARCH_LEAST, SEARCH_MOST = 2, 100

@@ -93,9 +93,10 @@ class _Run:
         part = place.part
         while place.part == part and self._has_time():
             following = self._isolated(steps[place.step], place)
-            if following is None and place.step + 1 < len(steps):
-                following = _Place(part, place.step + 1)
-            place = following or _Place(part + 1)
+            if following is None:
+                last = place.step == len(steps) - 1
+                following = _Place(part + last, 0 if last else place.step + 1)
+            place = following
             _note(place)
         self.finished = place.part != part
 
@@ -149,7 +150,7 @@ class _Run:
         rows, following = self._page(settings().sessions_table, place)
         stale = coaching.stale(rows)
         self.drifted += len(stale)
-        self._each(coaching.refresh, stale, coaching.SOURCE.name)
+        self._each(coaching.refresh, stale, coaching.KIND)
         return _following(place, following)
 
     def _check_submissions(self, place: _Place) -> _Place | None:
@@ -168,7 +169,7 @@ class _Run:
             rows, start = self._page(settings().submissions_table, place._replace(start=start), index)
             stale = stale_of(rows)
             self.drifted += len(stale)
-            self._each(grading.refresh, stale, grading.SOURCE.name)
+            self._each(grading.refresh, stale, grading.KIND)
             if not start or not self._has_time():
                 return _following(place, start)
 
@@ -176,12 +177,12 @@ class _Run:
         """What waits for somebody or something that may have come meanwhile."""
         if place.part:
             return None
-        for table, refresh, name in (
-            (settings().submissions_table, grading.refresh, grading.SOURCE.name),
-            (settings().sessions_table, coaching.refresh, coaching.SOURCE.name),
+        for table, refresh, kind in (
+            (settings().submissions_table, grading.refresh, grading.KIND),
+            (settings().sessions_table, coaching.refresh, coaching.KIND),
         ):
             rows = list(dynamo.scan_all(table, index="by_waiting"))
-            self._each(refresh, [row["id"] for row in rows], name)
+            self._each(refresh, [row["id"] for row in rows], kind)
         return None
 
     def _check_lists(self, place: _Place) -> _Place | None:
@@ -216,14 +217,14 @@ class _Run:
     ) -> tuple[list[Item], dynamo.Key | None]:
         return dynamo.scan(table, place.start, index=index, part=place.part, parts=self._parts)
 
-    def _each(self, do: Callable[[Any], None], things: Iterable[Any], name: str) -> None:
+    def _each(self, do: Callable[[Any], None], things: Iterable[Any], kind: str) -> None:
         """Does it for many at once; what fails is counted, and the rest goes on."""
 
         def isolated(thing: Any) -> None:
             try:
                 do(thing)
             except Exception:
-                self._fail("the mending of a row", kind=name, row=thing)
+                self._fail("the mending of a row", kind=kind, row=thing)
 
         for some in dynamo.chunked(things, AT_ONCE):
             dynamo.at_once(*[partial(isolated, thing) for thing in some])

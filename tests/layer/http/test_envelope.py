@@ -5,7 +5,6 @@ import pytest
 from teaching.errors import (
     ApiError,
     BodyTooLarge,
-    Fault,
     Forbidden,
     InvalidBody,
     NotFound,
@@ -60,7 +59,7 @@ def test_who_is_unavailable_says_when_to_come_again() -> None:
 
 
 def test_a_fault_of_ours_tells_nothing() -> None:
-    answer = envelope.failure(Fault())
+    answer = envelope.fault()
     assert answer["statusCode"] == 500
     assert answer["body"] == '{"errors":["Internal server error"],"status":false}'
 

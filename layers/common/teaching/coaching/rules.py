@@ -16,6 +16,7 @@ from teaching.directory.people import Person, person_copy, read_copy
 from teaching.directory.search import SESSION, Document, normalised
 from teaching.errors import CannotBeEnded, CannotBeStarted, InvalidBody
 from teaching.fields import Note, Strict, Utc, Uuid
+from teaching.http.batch import SIZE, each_once, or_failure
 from teaching.records import SessionRecord
 from teaching.tally.nodes import Counted
 from teaching.tally.tree import Entry
@@ -50,11 +51,6 @@ AFTER_NAME = "\t"
 
 CAME = {Attendance.PRESENT, Attendance.LATE}
 
-ALL_SESSIONS = "session"
-"""The one key of the index by_start (`kind`), which holds every session that is complete."""
-LABEL = "session"
-"""What every session is counted as, whatever its status."""
-
 
 class Mark(Strict):
     """The body of "Mark Coaching Presence". Notes not given stay as they are; null takes them away."""
@@ -63,6 +59,12 @@ class Mark(Strict):
     status: Annotated[Attendance, Field(strict=False)]
     feedback_notes: Note | None = None
     joined_at: Utc | None = None
+
+
+class Marks(Strict):
+    """The body of "Mark Coaching Presences"."""
+
+    presences: Annotated[list[Annotated[Mark, or_failure()]], SIZE, each_once("participant_id")]
 
 
 class SessionRow(TypedDict):
@@ -105,16 +107,6 @@ class EndedSession(TypedDict):
     id: str
     status: Status
     ended_at: str
-
-
-def is_complete(stored: Mapping[str, Any]) -> bool:
-    """Whether a session is on any list and route: one that waits for its asesor is not."""
-    return bool(stored.get("order_key"))
-
-
-def is_visible(stored: Mapping[str, Any], asesor: str | None) -> bool:
-    """Whether a session is there for the asesor (None: for whoever sees all)."""
-    return is_complete(stored) and asesor in (None, stored["asesor_id"])
 
 
 def session_row(stored: Mapping[str, Any]) -> SessionRow:
@@ -241,7 +233,7 @@ def derived(row: Mapping[str, Any], asesor: Mapping[str, Any] | None) -> dict[st
         "asesor": asesor and person_copy(asesor),
         "waiting_for": None if asesor else row["asesor_id"],
         "order_key": asesor and f"{row['start_time']}#{row['id']}",
-        "kind": asesor and ALL_SESSIONS,
+        "kind": asesor and SESSION,
     }
 
 
@@ -300,15 +292,15 @@ def any_label(label: str) -> bool:
 def counted(stored: Mapping[str, Any]) -> Counted:
     """The lists that a session is counted in; none for one that waits for its asesor."""
     version = stored["version"]
-    if not is_complete(stored):
+    if not stored.get("order_key"):
         return Counted(version, {})
-    entry = Entry(stored["start_time"], stored["id"], LABEL, version=version)
+    entry = Entry(stored["start_time"], stored["id"], SESSION, version=version)
     return Counted(version, dict.fromkeys((list_name(None), list_name(stored["asesor_id"])), entry))
 
 
 def document(stored: Mapping[str, Any]) -> Document | None:
     """What a search finds a session by: its title and its asesor's name."""
-    if not is_complete(stored):
+    if not stored.get("order_key"):
         return None
     text = normalised(f"{stored['title']} {read_copy(stored['asesor'])['name']}")
     return Document(SESSION, stored["id"], text, stored["asesor_id"], stored["start_time"])

@@ -292,7 +292,7 @@ def index(kind: str, identity: str, read: Callable[[], Document | None], *, repa
     writer = str(uuid4())
     key = _note_key(kind, identity)
 
-    def read_and_write() -> bool:
+    def once() -> bool:
         stored = dynamo.get(settings().search_table, key, consistent=True)
         noted, version = _Noted.of(stored), stored["version"] if stored else 0
         document = read()
@@ -308,7 +308,7 @@ def index(kind: str, identity: str, read: Callable[[], Document | None], *, repa
             return True
         return _leave(key, writer)
 
-    while not dynamo.unless_lost(read_and_write):
+    while not dynamo.unless_lost(once):
         continue
 
 
@@ -340,14 +340,14 @@ def _settle(key: dynamo.Key, version: int, wanted: list[Document]) -> bool:
 def _leave(key: dynamo.Key, writer: str) -> bool:
     """Whether somebody else is still writing, who will then end after this one."""
 
-    def read_and_write() -> bool:
+    def once() -> bool:
         stored = dynamo.get(settings().search_table, key, consistent=True)
         noted = _Noted.of(stored)
         others = {other: since for other, since in noted.writers.items() if other != writer}
         _put_note(key, stored["version"] if stored else 0, noted._replace(writers=others))
         return bool(_still_writing(others))
 
-    return dynamo.unless_lost(read_and_write)
+    return dynamo.unless_lost(once)
 
 
 def _put_note(key: dynamo.Key, version: int, noted: _Noted) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from typing_extensions import TypedDict
 
@@ -24,8 +24,9 @@ from teaching.directory.people import (
     read_copy,
     unknown_person,
 )
-from teaching.errors import CannotBeGraded
+from teaching.errors import CannotBeGraded, SubmissionNotFound
 from teaching.fields import Note, Score, Strict, Uuid
+from teaching.http.batch import SIZE, each_once, or_failure
 from teaching.http.pages import PageQuery
 from teaching.records import SubmissionRecord
 from teaching.tally.nodes import Counted
@@ -54,6 +55,18 @@ class Grade(Strict):
 
     score: Score
     feedback: Note | None = None
+
+
+class GradeOf(Grade):
+    """A grade among many."""
+
+    id: str
+
+
+class Grades(Strict):
+    """The body of "Grade Submissions"."""
+
+    grades: Annotated[list[Annotated[GradeOf, or_failure(SubmissionNotFound)]], SIZE, each_once("id")]
 
 
 class SubmissionRow(TypedDict):
@@ -110,11 +123,6 @@ def row(stored: Mapping[str, Any]) -> SubmissionRow:
         "user": read_copy(stored["user"]),
         "item": read_copy(stored["item"]),
     }
-
-
-def is_complete(stored: Mapping[str, Any]) -> bool:
-    """Whether a submission is on any list and route: one that waits for its participant or item is not."""
-    return bool(stored.get("order_key"))
 
 
 def graded_submission(stored: Mapping[str, Any]) -> GradedSubmission:
@@ -268,10 +276,6 @@ class Scope(NamedTuple):
             ["submissions", *(f"{name}#{value}" for name, value in filters._asdict().items() if value)]
         )
 
-    def covers(self, asesor: str | None, course: str, item: str) -> bool:
-        """Whether a submission of these meets the filters, its participant aside."""
-        return self.asesor in (None, asesor) and self.course in (None, course) and self.item in (None, item)
-
     def label(self, status: str, course: str) -> str:
         """What a submission is labelled with in the list: an item's may be filtered by course."""
         return f"{status}#{course}" if self.item else status
@@ -294,7 +298,7 @@ class Scope(NamedTuple):
 def counted(stored: Mapping[str, Any]) -> Counted:
     """The lists that a row is counted in, and as what; none for one that waits for others."""
     version = stored["version"]
-    if not is_complete(stored):
+    if not stored.get("order_key"):
         return Counted(version, {})
     status, asesor, course, item = (
         stored["status"],

@@ -2,8 +2,8 @@
 
 Imports point downwards::
 
-    endpoint        the decorator of every function behind the API
-    auth, envelope  who calls; the shapes of answers
-    keys, pages     what tokens are signed with; pages of a list
-    token           the rules of a token
+    endpoint, batch  the decorator of every function behind the API; many of a request in one
+    auth, envelope   who calls; the shapes of answers
+    keys, pages      what tokens are signed with; pages of a list
+    token, versions  the rules of a token; ETag and If-Match
 """

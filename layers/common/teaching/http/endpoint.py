@@ -20,7 +20,6 @@ from teaching.errors import (
     ApiError,
     BodyTooLarge,
     Damaged,
-    Fault,
     Forbidden,
     InvalidBody,
     InvalidQuery,
@@ -31,6 +30,7 @@ from teaching.fields import details, given_twice, is_uuid
 from teaching.http import envelope
 from teaching.http.auth import Role, caller_of
 from teaching.http.envelope import Answer, Redirect
+from teaching.http.versions import Versioned, entity_tag, if_match
 from teaching.log import logger
 from teaching.settings import settings
 
@@ -44,11 +44,14 @@ class Endpoint:
 
     function: Callable[..., Any]
     roles: Mapping[Role, str]
-    not_found: type[NotFound] | None
+    missing: type[NotFound] | None
     query: type[BaseModel] | None
     body: type[BaseModel] | None
     enveloped: Callable[[Any, str], dict[str, Any]]
     message: str
+    etag: bool
+    conditional: bool
+    body_bytes: int
     errors: Collection[type[ApiError]]
 
     def __call__(self, event: Event, context: object) -> Answer:
@@ -62,45 +65,58 @@ class Endpoint:
             return envelope.failure(error)
         except Exception:
             logger().exception("unhandled fault", extra=_request(event))
-            return envelope.failure(Fault())
+            return envelope.fault()
 
     def _answer(self, event: Event) -> Answer:
-        caller = caller_of(_part(event, "headers", dict) or {})
+        headers = _part(event, "headers", dict) or {}
+        caller = caller_of(headers)
         if caller.role not in self.roles:
             raise Forbidden()
         arguments: list[Any] = [caller]
-        if self.not_found:
-            arguments.append(_id_in_path(event, self.not_found))
+        if self.missing:
+            arguments.append(_id_in_path(event, self.missing))
         if self.query:
             arguments.append(_query(event, self.query))
         if self.body:
-            arguments.append(_body(event, self.body))
-        result = self.function(*arguments)
+            arguments.append(_body(event, self.body, self.body_bytes))
+        if self.conditional:
+            arguments.append(if_match(headers))
+        return self._enveloped(self.function(*arguments))
+
+    def _enveloped(self, result: Any) -> Answer:
         if isinstance(result, Redirect):
             return envelope.redirect(result)
-        return envelope.answer(HTTPStatus.OK, self.enveloped(result, self.message))
+        headers = {"etag": entity_tag(result.version)} if isinstance(result, Versioned) else {}
+        return envelope.answer(HTTPStatus.OK, self.enveloped(result, self.message), **headers)
 
 
 def endpoint(
     *,
     roles: Mapping[Role, str],
-    not_found: type[NotFound] | None = None,
+    missing: type[NotFound] | None = None,
     query: type[BaseModel] | None = None,
     body: type[BaseModel] | None = None,
     enveloped: Callable[[Any, str], dict[str, Any]] = envelope.plain,
     message: str = "success",
+    etag: bool = False,
+    conditional: bool = False,
+    body_bytes: int = limits.BODY_BYTES,
     errors: Collection[type[ApiError]] = (),
 ) -> Callable[[Callable[..., Any]], Endpoint]:
-    """Turns `function(caller, id, query, body)` into a Lambda handler; what is not declared is not passed.
+    """Turns `function(caller, id, query, body, if_match)` into a Lambda handler; what is not declared is not
+    passed.
 
     `roles` tells of each that may call what it may see or change ("own session"), for the documents;
     the function's own lines see to that. Any other role is 403.
-    `not_found` says that the path ends in an id, and what a malformed one answers; `errors` are those
-    that the function's own lines may raise besides, for the API's description.
+    `missing` says that the path ends in an id, and what a malformed one answers; `etag` that the answer tells
+    the object's version, `conditional` that If-Match counts; `errors` are those that the function's own lines
+    may raise besides, for the API's description.
     """
 
     def declare(function: Callable[..., Any]) -> Endpoint:
-        return Endpoint(function, roles, not_found, query, body, enveloped, message, errors)
+        return Endpoint(
+            function, roles, missing, query, body, enveloped, message, etag, conditional, body_bytes, errors
+        )
 
     return declare
 
@@ -127,10 +143,10 @@ def _request(event: Event) -> dict[str, Any]:
     return {"correlation_id": context.get("requestId"), "route": event.get("routeKey")}
 
 
-def _id_in_path(event: Event, not_found: type[NotFound]) -> str:
+def _id_in_path(event: Event, missing: type[NotFound]) -> str:
     given = list((_part(event, "pathParameters", dict) or {}).values())
     if len(given) != 1 or not isinstance(given[0], str) or not is_uuid(given[0]):
-        raise not_found()
+        raise missing()
     return given[0]
 
 
@@ -138,7 +154,7 @@ def _query(event: Event, model: type[BaseModel]) -> BaseModel:
     given: dict[str, str] = {}
     for name, value in parse_qsl(_part(event, "rawQueryString", str) or "", keep_blank_values=True):
         if name in given and name in model.model_fields:
-            raise InvalidQuery(given_twice(name))
+            raise InvalidQuery(f"{name}: must be given once")
         given[name] = value
     try:
         return model.model_validate(given)
@@ -146,15 +162,15 @@ def _query(event: Event, model: type[BaseModel]) -> BaseModel:
         raise InvalidQuery(*details(error)) from None
 
 
-def _body(event: Event, model: type[BaseModel]) -> BaseModel:
+def _body(event: Event, model: type[BaseModel], most: int) -> BaseModel:
     raw = _part(event, "body", str) or ""
     try:
         content = b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
-        if len(content) > limits.BODY_BYTES:
-            raise BodyTooLarge(f"at most {limits.BODY_BYTES} bytes")
+        if len(content) > most:
+            raise BodyTooLarge(f"at most {most} bytes")
         parsed = jsons.loads(content.decode())
     except jsons.NameTwice as error:
-        raise InvalidBody(given_twice(error.name)) from None
+        raise InvalidBody(given_twice(error)) from None
     except (Base64Error, ValueError, RecursionError):
         raise InvalidBody("body: must be JSON") from None
     if not isinstance(parsed, dict):

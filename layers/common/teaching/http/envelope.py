@@ -11,14 +11,18 @@ from typing import Any
 from teaching import jsons
 from teaching.errors import ApiError, Unauthorized, Unavailable
 from teaching.http.pages import Page
+from teaching.http.versions import entity_tag
 
 Answer = dict[str, Any]
 """API Gateway's own response object: `statusCode`, `headers`, `body`."""
+FAULT = "Internal server error"
 
 
 @dataclass(frozen=True)
 class Redirect:
     location: str
+    version: int | None = None
+    """Of the row that has led there, where clients should know it."""
 
 
 def plain(data: Any, message: str) -> dict[str, Any]:
@@ -33,6 +37,16 @@ def page_beside(page: Page[Any], message: str) -> dict[str, Any]:
     return plain(page.rows, message) | {"pagination": page.pagination()}
 
 
+def content(result: Any, message: str) -> dict[str, Any]:
+    """The envelope of data, or that of the failure that came instead."""
+    match result:
+        case ApiError():
+            return _failed(result.message, *result.details)
+        case Exception():
+            return _failed(FAULT)
+    return plain(result, message)
+
+
 def answer(status: HTTPStatus, content: Any, **headers: str) -> Answer:
     return {
         "statusCode": status.value,
@@ -42,7 +56,10 @@ def answer(status: HTTPStatus, content: Any, **headers: str) -> Answer:
 
 
 def redirect(to: Redirect) -> Answer:
-    return {"statusCode": HTTPStatus.FOUND.value, "headers": {"location": to.location}, "body": ""}
+    headers = {"location": to.location}
+    if to.version is not None:
+        headers["etag"] = entity_tag(to.version)
+    return {"statusCode": HTTPStatus.FOUND.value, "headers": headers, "body": ""}
 
 
 def failure(error: ApiError) -> Answer:
@@ -54,6 +71,11 @@ def failure(error: ApiError) -> Answer:
         case _:
             headers = {}
     return answer(error.status, _failed(error.message, *error.details), **headers)
+
+
+def fault() -> Answer:
+    """The answer to a bug of ours: nothing of it shows."""
+    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, _failed(FAULT))
 
 
 def _failed(*errors: str) -> dict[str, Any]:

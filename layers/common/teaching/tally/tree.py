@@ -1,8 +1,15 @@
 """One list as a counted B+ tree: its nodes and what may be done with them, pure and in memory.
 
-A list is a set of small entries in the order of their keys. Leaves hold the entries; branches hold, for each
-child, where it begins, which version of it they speak of, and the sum of what is below it (drawn in the
-package's docstring).
+A list is a set of small entries in the order of their keys. *Leaves* hold the entries; *branches* hold,
+for each child, where it begins, which version of it they speak of, and the sum of what is below it::
+
+                      root   [ from the start: 5,310 rows | from March: 4,870 rows ]
+                             /                                     \\
+        branch [ 60 rows | 71 rows | … ]                 branch [ 48 rows | … ]
+                /            \\                                  |
+    leaf [ a b c … ]   leaf [ f g h … ]                   leaf [ x y z … ]
+
+So the root alone gives every total, and one node of each level leads to the row at any offset.
 
 All leaves are equally deep. A node that has grown over its size is cut in two or more; one that has
 become thin is merged with its neighbour. Even when every node is but half full, as the worst order of
