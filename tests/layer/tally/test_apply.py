@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -431,3 +432,63 @@ def test_a_row_that_was_deleted_and_begins_anew_counts_again() -> None:
     state.set("a", 1, "graded", 7)
     apply(["row#a"], state)
     assert listed("all") == [("a", "graded")]
+
+
+Turn = Callable[[State], None]
+
+
+def _moves_on(state: State) -> None:
+    state.set("a", 3)
+
+
+def _leaves(state: State) -> None:
+    state.set("a", 3)
+    state.counted["row#a"] = Counted(state.counted["row#a"].version, {})
+
+
+def _is_graded(state: State) -> None:
+    state.set("a", 1, "graded", 50)
+
+
+def _moves(state: State) -> None:
+    state.set("a", 2)
+
+
+@pytest.mark.parametrize("first", [_moves, _is_graded])
+@pytest.mark.parametrize("second", [_moves_on, _leaves])
+@pytest.mark.parametrize("before", range(8))
+def test_who_is_overtaken_and_dies_leaves_nothing_behind(
+    before: int, first: Turn, second: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer is held up before each of its calls, another one brings the row elsewhere, and the first one
+    goes on for some calls more, until it dies without having seen what the other did.
+    """
+    call = dynamo.call
+    for further in range(7):
+        state = State()
+        state.set("other", 4)
+        state.set("a", 1)
+        apply(list(state.counted), state)
+        first(state)
+        made = 0
+
+        def held_up(operation: str, further: int = further, state: State = state, **arguments: Any) -> Any:
+            nonlocal made
+            made += 1
+            if made == before + 1:
+                monkeypatch.setattr(dynamo, "call", call)
+                second(state)
+                apply(["row#a"], state)
+                monkeypatch.setattr(dynamo, "call", held_up)
+            if made > before + further:
+                raise KeyboardInterrupt
+            return call(operation, **arguments)
+
+        monkeypatch.setattr(dynamo, "call", held_up)
+        with suppress(KeyboardInterrupt):
+            apply(["row#a"], state)
+        monkeypatch.setattr(dynamo, "call", call)
+        apply(["row#a"], state)
+        assert_entries_are(state)
+        state.counted.clear()
+        apply(["row#a", "row#other"], state)

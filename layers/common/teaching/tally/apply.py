@@ -3,12 +3,14 @@
 `apply` is told which rows changed, not how. It reads their ledgers, then their current state, makes the
 changes in the lists, and notes in the ledger, last, what is counted now. So a change that is told twice,
 late or out of order comes to the same, and one that is cut short is made again by whoever tells it again.
-Places where a row was not before are claimed in the ledger first: whoever comes after one that was cut short
-knows where it may have put the row, though the row has moved on meanwhile.
+Where a row comes to other places, or somebody else has begun with it, the places are claimed in the ledger
+first: whoever comes after one that was cut short knows where it may have put the row.
 
 Two may be at the same row at once. Entries carry the version of the row that they speak of, so an older
 one does not replace a newer one; and a ledger is written only over the version that was read, so the
-second one notices, and puts right what it may have left of an older state.
+second one notices. Nor does it leave anything behind, though it die before it notices: an entry is put
+where there is none only if the ledger, read after the leaf, is still the one that was claimed; and who
+takes an entry away puts the leaf in any case, so that nobody puts it who read it before.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -117,7 +119,7 @@ class _Block:
             for (list_name, key), change in move.changes.items():
                 changes.setdefault(list_name, {})[key] = change
             self._left.setdefault(identity, set()).update(_places(move.now))
-        written = write_lists(changes)
+        written = write_lists(changes, partial(_outdated, moves))
         for list_name, fault in written.faults.items():
             logger().error("a list could not be written", extra={"list": list_name}, exc_info=fault)
             if isinstance(fault, Damaged):
@@ -162,25 +164,38 @@ def _changes(known: Collection[Place], before: Counted, now: Counted) -> dict[Pl
     A row that is gone, or was deleted and begins anew with small versions, replaces whatever there is.
     """
     force = now.version == 0 or now.version < before.version
-    changes = {place: Change(place[1], None, now.version, force) for place in known}
+    changes = {place: Change(place[1], None, now.version, force, fences=True) for place in known}
     for list_name, entry in now.entries.items():
         changes[list_name, entry.key] = Change(entry.key, entry, now.version, force)
     return changes
 
 
 def _claim(moves: Mapping[str, _Move]) -> dict[str, _Move]:
-    """Notes in the ledgers where rows may soon be besides: where they are about to be put, or were by a try
-    that was overtaken. Answers the moves that may go on, for nobody was faster.
+    """Notes in the ledgers where rows may soon be besides, and that whoever is at them is overtaken. Answers
+    the moves that may go on, for nobody was faster.
     """
     claims = {}
     for identity, move in moves.items():
-        new = move.changes.keys() - _places(move.ledger.counted) - move.ledger.claimed
-        if new:
-            ledger = Ledger(move.ledger.version + 1, move.ledger.counted, move.ledger.claimed | new)
+        counted, claimed = _places(move.ledger.counted), move.ledger.claimed
+        stays = move.changes.keys() == counted == _places(move.now)
+        if move.changes and (claimed or not stays):
+            ledger = Ledger(
+                move.ledger.version + 1, move.ledger.counted, claimed | (move.changes.keys() - counted)
+            )
             claims[identity] = move._replace(ledger=ledger)
     made = dynamo.at_once(*[partial(_put, identity, move.ledger) for identity, move in claims.items()])
     refused = {identity for identity, well in zip(claims, made, strict=True) if not well}
     return {identity: claims.get(identity, moves[identity]) for identity in moves if identity not in refused}
+
+
+def _outdated(moves: Mapping[str, _Move], places: Collection[Place]) -> list[Place]:
+    """Those of the places that a move is of whose row has been taken over by others."""
+    wanted = set(places)
+    of = {place: identity for identity, move in moves.items() for place in wanted & move.changes.keys()}
+    ledgers = read_ledgers(set(of.values()))
+    return [
+        place for place, identity in of.items() if ledgers[identity].version != moves[identity].ledger.version
+    ]
 
 
 def _note(identity: str, move: _Move) -> bool:

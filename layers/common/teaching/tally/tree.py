@@ -103,6 +103,8 @@ class Change(NamedTuple):
     """Of the row that asks for it."""
     force: bool = False
     """Also where an entry of a newer version stands: the row was deleted and begins anew."""
+    fences: bool = False
+    """The leaf is put even if it stays as it is, so that nobody puts it who has read it before."""
 
 
 def total(node: Node) -> Sum:

@@ -14,7 +14,7 @@ never change hands, so whoever comes by an older branch finds the right node or 
 """
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from teaching.dynamo import ConditionFailed
 from teaching.errors import Damaged, Unavailable
 from teaching.settings import settings
 from teaching.tally import tree
-from teaching.tally.nodes import Stored, new_name, node_row, read_nodes
+from teaching.tally.nodes import Place, Stored, new_name, node_row, read_nodes
 from teaching.tally.tree import EMPTY, LOWEST, ROOT, Branch, Change, Child, Entry, Key, Leaf, Node
 
 TRIES = 12
@@ -44,41 +44,50 @@ Changes = Mapping[str, Mapping[Key, Change]]
 class Written(NamedTuple):
     faults: dict[str, Exception]
     """The lists where it failed, and why."""
-    changed: set[tuple[str, Key]]
-    """Where (list, key) something else stood before."""
+    changed: set[Place]
+    """Where something else stood before."""
 
 
-def write_lists(changes: Changes) -> Written:
-    """Makes the changes in every list, as far as that is possible.
+Outdated = Callable[[Collection[Place]], Collection[Place]]
+"""Of the places where leaves, as they were just read, hold nothing and shall hold an entry: those where they
+shall not any more.
+"""
+
+
+def write_lists(changes: Changes, outdated: Outdated = lambda added: ()) -> Written:
+    """Makes the changes in every list, as far as that is possible, but for those that become outdated.
 
     The lists are taken in random order, so that several writers seldom come to one at the same time.
     """
     written = Written({}, set())
     names = random.sample(list(changes), len(changes))
     for some in dynamo.chunked(names, LISTS_AT_ONCE):
-        _write_some({name: changes[name] for name in some}, written)
+        _write_some({name: changes[name] for name in some}, outdated, written)
     return written
 
 
-def _write_some(changes: Changes, written: Written) -> None:
+def _write_some(changes: Changes, outdated: Outdated, written: Written) -> None:
     """What fails for another reason than being overtaken is looked for list by list."""
     try:
-        written.faults.update(_write_together(changes, written.changed))
+        written.faults.update(_write_together(changes, outdated, written.changed))
     except Exception as fault:
         if len(changes) == 1:
             written.faults.update(dict.fromkeys(changes, fault))
             return
         for name, of_list in changes.items():
-            _write_some({name: of_list}, written)
+            _write_some({name: of_list}, outdated, written)
 
 
-def _write_together(changes: Changes, changed: set[tuple[str, Key]]) -> dict[str, Exception]:
+def _write_together(changes: Changes, outdated: Outdated, changed: set[Place]) -> dict[str, Exception]:
     """Reads all that is touched, writes it, and goes on with what others were faster at."""
     waiting = {name: dict(of_list) for name, of_list in changes.items()}
     without_progress = 0
     while waiting:
         before = sum(map(len, waiting.values()))
         ways, failing = _read_ways(waiting)
+        added = {place for way in ways for place in _added(way, waiting[way.list_name])}
+        for list_name, key in outdated(added) if added else ():
+            del waiting[list_name][key]
         for way in ways:
             changed |= _differing(way, waiting[way.list_name])
         waiting = _write_ways(ways, waiting) | {name: waiting[name] for name in failing}
@@ -131,13 +140,24 @@ def _goes_on(way: Way) -> bool:
     return bool(below)
 
 
-def _differing(way: Way, changes: Mapping[Key, Change]) -> set[tuple[str, Key]]:
-    """Where the leaves hold something else than they shall."""
+def _entries(way: Way) -> dict[Key, Entry]:
     entries: dict[Key, Entry] = {}
     for name in way.levels[-1]:
         node = way.nodes[name].node
         assert isinstance(node, Leaf)
         entries |= {entry.key: entry for entry in node.entries}
+    return entries
+
+
+def _added(way: Way, changes: Mapping[Key, Change]) -> set[Place]:
+    """Where the leaves hold nothing and shall hold an entry."""
+    entries = _entries(way)
+    return {(way.list_name, key) for key, change in changes.items() if change.entry and key not in entries}
+
+
+def _differing(way: Way, changes: Mapping[Key, Change]) -> set[Place]:
+    """Where the leaves hold something else than they shall."""
+    entries = _entries(way)
     return {
         (way.list_name, key)
         for key, change in changes.items()
@@ -179,7 +199,7 @@ def _write_ways(ways: Sequence[Way], changes: Changes) -> dict[str, dict[Key, Ch
             if not done:
                 keys = put.way.levels[put.level][put.name]
                 of_list = again.setdefault(put.way.list_name, {})
-                of_list |= {key: changes[put.way.list_name][key] for key in keys}
+                of_list |= _of_keys(changes[put.way.list_name], keys)
         dynamo.at_once(
             *[
                 partial(_restructure, way, level, changes[way.list_name])
@@ -198,12 +218,20 @@ def _puts_of(way: Way, level: int, changes: Mapping[Key, Change]) -> list[_Put]:
         stored = way.nodes[name]
         assert stored.node is not None
         if isinstance(stored.node, Leaf):
-            node: Node = tree.change_leaf(stored.node, [changes[key] for key in keys])
+            of_leaf = _of_keys(changes, keys).values()
+            node: Node = tree.change_leaf(stored.node, of_leaf)
+            fenced = any(change.fences for change in of_leaf)
         else:
             node = tree.note_children(stored.node, _known_children(way, level, stored.node))
-        if node != stored.node:
+            fenced = False
+        if node != stored.node or fenced:
             puts.append(_Put(way, level, name, node, stored.version))
     return puts
+
+
+def _of_keys(changes: Mapping[Key, Change], keys: Iterable[Key]) -> dict[Key, Change]:
+    """The changes at the keys; what is outdated is no more among them."""
+    return {key: changes[key] for key in keys if key in changes}
 
 
 def _known_children(way: Way, level: int, branch: Branch) -> dict[str, Child]:
@@ -277,7 +305,8 @@ def _has_become_thin(way: Way, level: int, name: str, changes: Mapping[Key, Chan
     node = _node(way, name)
     if name == ROOT:
         return isinstance(node, Branch) and len(node.children) == 1
-    removed = any(changes[key].entry is None for key in way.levels[level][name])
+    here = _of_keys(changes, way.levels[level][name]).values()
+    removed = any(change.entry is None for change in here)
     return removed and tree.size(node) < tree.most(node, name) // THIN
 
 
