@@ -211,7 +211,7 @@ def _add_sessions(world: World, sessions: Iterable[Data], writer: "_Writer") -> 
         counted = coaching_rules.counted(row)
         _add_to_lists(world, counted)
         if world.part is Part.WHOLE:
-            writer.put(settings().tallies_table, ledger_row(f"{coaching.KIND}#{row['id']}", counted))
+            writer.put(settings().tallies_table, ledger_row(coaching.SOURCE.counted_id(row["id"]), counted))
             document = coaching_rules.document(row)
             assert document
             for found_by in search.rows_of(document).values():
@@ -234,7 +234,7 @@ def _add_submissions(world: World, submissions: Iterable[Data], writer: "_Writer
             counted = grading_rules.counted(row)
             writer.put(settings().submissions_table, row)
             if world.part is not Part.READ:
-                ledger = ledger_row(f"{grading.KIND}#{row['id']}", counted)
+                ledger = ledger_row(grading.SOURCE.counted_id(row["id"]), counted)
                 writer.put(settings().tallies_table, ledger)
             if own:
                 world.own.append(row)

@@ -47,13 +47,13 @@ def searches(world: World) -> Iterator[Searched]:
         visible = [
             user
             for user in world.users.values()
-            if user.get("asesor_id") and caller.own in (None, user["asesor_id"])
+            if user.get("asesor_id") and caller.sees_only in (None, user["asesor_id"])
         ]
         someone = visible[len(visible) // 2]["name"]
         title = _quiz(world)["title"]
         texts = {
             "a person's name": someone,
-            "a beginning that 20 people share": searched(world, caller.own),
+            "a beginning that 20 people share": searched(world, caller.sees_only),
             "an item's exact title": title,
             "a title with a digit": "Rencana 90 Hari",
             "a common word": "usaha",

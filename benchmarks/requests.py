@@ -127,7 +127,7 @@ class Listing(NamedTuple):
 
     @property
     def scope(self) -> Scope:
-        return Scope(self.caller.own, self.course, self.item)
+        return Scope(self.caller.sees_only, self.course, self.item)
 
     def page(self, page: int, text: str | None = None) -> Any:
         given = {"page": str(page), "search": text, "status": self.status}
@@ -192,13 +192,13 @@ def other_requests(world: World) -> Iterator[Request]:
     participant = next(row["user_id"] for row in world.own)
     title = _quiz(world)["title"]
     for caller, whose in ((admin, "all"), (asesor, "own")):
-        text = searched(world, caller.own)
+        text = searched(world, caller.sees_only)
         every = Listing(caller, None, None, None)
         yield Request(Line.STATISTICS, f"statistics: {whose}", _bound(endpoint("get_statistics"), caller))
         yield Request(Line.PEOPLE, f"search “{text}”: {whose}", _bound(every.page, 1, text))
         yield Request(Line.TITLE, f"search “{title}”: {whose}", _bound(every.page, 1, title))
         list_coachings = endpoint("list_coachings")
-        last = -(-len(world.lists[coaching_rules.list_name(caller.own)]) // PER_PAGE)
+        last = -(-len(world.lists[coaching_rules.list_name(caller.sees_only)]) // PER_PAGE)
         for name, page in {"page 1": 1, "last page": last}.items():
             send = _bound(list_coachings, caller, PageQuery.model_validate({"page": str(page)}))
             line = Line.COACHINGS if page > 1 else Line.FIRST_COACHINGS

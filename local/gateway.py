@@ -23,16 +23,17 @@ from local.aws import StandIn
 from local.functions import EventTooLarge, FunctionError, FunctionTimeout
 from local.payload import Answer, Request, answer, event, refusal
 from local.template import Cors, Route, Template
+from teaching.errors import BodyTooLarge, Fault, NotFound, Unavailable
 from teaching.limits import GATEWAY_BODY_BYTES
 
 _LENGTH_DIGITS = 18
 _OWN_NAMES = ("localhost", "host.docker.internal")
 
-_INTERNAL = refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
-_UNAVAILABLE = refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Service unavailable", ("retry-after", "1"))
-_TOO_LARGE = refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request body too large")
+_INTERNAL = refusal(Fault.status, Fault.message)
+_UNAVAILABLE = refusal(Unavailable.status, Unavailable.message, ("retry-after", "1"))
+_TOO_LARGE = refusal(BodyTooLarge.status, BodyTooLarge.message)
 _MISDIRECTED = refusal(HTTPStatus.MISDIRECTED_REQUEST, "Only this machine's own name or address serves this")
-_NOT_FOUND = refusal(HTTPStatus.NOT_FOUND, "Not found")
+_NOT_FOUND = refusal(NotFound.status, NotFound.message)
 
 Invoke = Callable[[str, Mapping[str, Any]], Any]
 LocalCall = Callable[[str], Any]

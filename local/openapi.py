@@ -21,6 +21,7 @@ from teaching import limits
 from teaching.errors import (
     ApiError,
     BodyTooLarge,
+    Fault,
     Forbidden,
     InvalidBody,
     InvalidHeaders,
@@ -121,7 +122,7 @@ def document(facts: Template) -> Json:
                 error.__name__: _failure(error.message, [error], _HEADERS.get(error))
                 for error in sorted(raised, key=lambda error: (error.status, error.__name__))
             }
-            | {"Fault": _failure_of(["Internal server error"], "Internal server error")},
+            | {"Fault": _failure_of([Fault.message], Fault.message)},
         },
     }
 
@@ -234,7 +235,7 @@ def _told(message: str) -> list[Json]:
 def _errors(endpoint: Endpoint) -> list[type[ApiError]]:
     """All that the endpoint may answer, its own and the decorator's."""
     errors: list[type[ApiError]] = [Unauthorized, Forbidden, BodyTooLarge, Unavailable, *endpoint.errors]
-    errors += [endpoint.missing] if endpoint.missing else []
+    errors += [endpoint.not_found] if endpoint.not_found else []
     errors += [InvalidQuery] if endpoint.query else []
     errors += [InvalidBody] if endpoint.body else []
     errors += [InvalidHeaders, PreconditionFailed] if endpoint.conditional else []

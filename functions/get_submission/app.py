@@ -7,6 +7,6 @@ from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import endpoint
 
 
-@endpoint(roles={ADMIN: "all", ASESOR: "own participants'"}, missing=SubmissionNotFound, etag=True)
+@endpoint(roles={ADMIN: "all", ASESOR: "own participants'"}, not_found=SubmissionNotFound, etag=True)
 def handler(caller: Caller, submission: str) -> SubmissionDetails:
     return store.details(caller, submission)

@@ -10,7 +10,7 @@ from teaching.http.versions import IfMatch
 
 @endpoint(
     roles={ADMIN: "all", ASESOR: "own participants'"},
-    missing=SubmissionNotFound,
+    not_found=SubmissionNotFound,
     body=Grade,
     message="Grading successful",
     etag=True,

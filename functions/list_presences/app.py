@@ -11,7 +11,7 @@ from teaching.http.pages import Page, PageQuery
 
 @endpoint(
     roles={ADMIN: "all rows", PARTICIPANT: "own row"},
-    missing=SessionNotFound,
+    not_found=SessionNotFound,
     query=PageQuery,
     enveloped=page_within,
 )

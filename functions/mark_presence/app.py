@@ -7,6 +7,6 @@ from teaching.http.auth import ASESOR, Caller
 from teaching.http.endpoint import endpoint
 
 
-@endpoint(roles={ASESOR: "own session"}, missing=SessionNotFound, body=Mark)
+@endpoint(roles={ASESOR: "own session"}, not_found=SessionNotFound, body=Mark)
 def handler(caller: Caller, session: str, mark: Mark) -> MarkedPresence:
     return store.mark(caller, session, mark)

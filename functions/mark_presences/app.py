@@ -11,7 +11,7 @@ from teaching.limits import BATCH_BODY_BYTES
 
 @endpoint(
     roles={ASESOR: "own session"},
-    missing=SessionNotFound,
+    not_found=SessionNotFound,
     body=Marks,
     body_bytes=BATCH_BODY_BYTES,
     enveloped=Each("success"),

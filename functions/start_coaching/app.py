@@ -10,7 +10,7 @@ from teaching.http.versions import IfMatch
 
 @endpoint(
     roles={ASESOR: "own session"},
-    missing=SessionNotFound,
+    not_found=SessionNotFound,
     etag=True,
     conditional=True,
     errors=[CannotBeStarted],

@@ -68,7 +68,7 @@ def test_skewed_data_is_whole_as_far_as_it_is_stored(facts: Template, part: Part
     """Of what is kept every row has its ledger, and every list that it is in."""
     with loaded(facts, 150, Spread.SKEWED, part) as (_, world):
         assert len(world.kept) == 150
-        identities = [f"{grading.KIND}#{row['id']}" for row in world.kept]
+        identities = [grading.SOURCE.counted_id(row["id"]) for row in world.kept]
         current = grading.counted(identities)
         assert apply(identities, lambda _: current, repair={}) == (0, frozenset(), frozenset())
 

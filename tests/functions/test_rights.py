@@ -27,7 +27,7 @@ def test_a_route_is_for_whom_it_says(ask: Ask, route: Route) -> None:
     function, endpoint = declared(route)
     assert isinstance(endpoint, Endpoint)
     identity = None
-    if endpoint.missing:
+    if endpoint.not_found:
         identity = SESSION if "coachings" in (route.path or "") else SUBMISSION
     for role in Role:
         answer = ask(function, role, identity)

@@ -16,12 +16,16 @@ MODULES = sorted(
     if path.name != "__init__.py"
 )
 PACKAGES = sorted({module.rpartition(".")[0] for module in MODULES})
+TALLY = ["teaching.tally", *(module for module in MODULES if module.startswith("teaching.tally."))]
+
+
+def path_of(name: str) -> Path:
+    path = ROOT.parent.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def source(name: str) -> ast.Module:
-    path = ROOT.parent.joinpath(*name.split("."))
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return ast.parse(file.read_text())
+    return ast.parse(path_of(name).read_text())
 
 
 def drawn(package: str) -> list[set[str]]:
@@ -91,3 +95,19 @@ def test_an_import_upwards_or_sideways_is_seen(module: str, name: str) -> None:
 )
 def test_an_import_downwards_is_none(name: str) -> None:
     assert not refused("teaching.tally.writer", name)
+
+
+def test_the_count_trees_can_be_lifted_out_with_a_small_base() -> None:
+    needed = {
+        step_below("teaching", name)
+        for module in TALLY
+        for name in imported(module)
+        if name.startswith("teaching.") and not name.startswith("teaching.tally.")
+    }
+    assert needed == {"clock", "dynamo", "errors", "log", "settings"}
+
+
+@pytest.mark.parametrize("module", TALLY)
+def test_the_count_trees_say_nothing_of_teaching(module: str) -> None:
+    words = "asesor|attendance|coaching|course|grad(e|ing)|participant|presence|quiz|session|submission"
+    assert re.findall(words, path_of(module).read_text(), re.IGNORECASE) == []

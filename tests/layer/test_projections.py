@@ -95,7 +95,7 @@ def test_of_a_renamed_participant_only_the_rows_that_fail_are_told(submissions: 
     [
         ("teaching.directory.store.index_user", Change("UsersTable", PARTICIPANT)),
         ("teaching.coaching.store.refresh_presence", Change("PresencesTable", f"{SESSION}#{PARTICIPANT}")),
-        ("teaching.grading.store.ids_that_carry", Change("UsersTable", PARTICIPANT)),
+        ("teaching.grading.store.with_copy_of_user", Change("UsersTable", PARTICIPANT)),
     ],
 )
 def test_whatever_fails_of_a_person_is_told_as_the_change_that_does_it_again(

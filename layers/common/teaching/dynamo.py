@@ -514,11 +514,11 @@ class Request:
             raise
 
 
-def unless_lost(once: Callable[[], Answer]) -> Answer:
+def unless_lost(read_and_write: Callable[[], Answer]) -> Answer:
     """Reads, decides and writes anew while others change the same row first. Raises `Unavailable`."""
     for attempt in range(RACES):
         try:
-            return once()
+            return read_and_write()
         except (ConditionFailed, Conflict):
             pause(attempt)
     raise Unavailable()
@@ -566,19 +566,19 @@ def unless_busy(write: Callable[[], Answer]) -> Answer:
 def refresh(table: str, key: Key, derived: Callable[[Item], Mapping[str, Any]]) -> None:
     """Brings what a row carries of others in line with them, until a look at them finds nothing to change."""
 
-    def once() -> bool:
+    def read_and_write() -> bool:
         stored = get(table, key, consistent=True)
         fresh = derived(stored) if stored else {}
-        if not stored or carries(stored, fresh):
+        if not stored or holds(stored, fresh):
             return True
         update_from(table, key, stored, fresh)
         return False
 
-    while not unless_lost(once):
+    while not unless_lost(read_and_write):
         continue
 
 
-def carries(stored: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+def holds(stored: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     """Whether a row has all of the values; None stands for an attribute that is not there."""
     return all(stored.get(name) == value for name, value in values.items())
 

@@ -17,9 +17,10 @@
     │   └── CannotBeGraded            400     Submission cannot be graded
     ├── PreconditionFailed            412     Precondition failed
     ├── BodyTooLarge                  413     Request body too large
+    ├── Fault                         500     Internal server error
     └── Unavailable                   503     Service unavailable
 
-What is not an `ApiError` is a fault of ours: 500 `Internal server error`.
+What is not an `ApiError` is a fault of ours, and answered as `Fault`.
 Beside the tree stand `Malformed`, a record from another service that breaks its schema, and
 `NotFinished`, work that goes on the next time.
 """
@@ -100,6 +101,13 @@ class PreconditionFailed(ApiError):
 class BodyTooLarge(ApiError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     message = "Request body too large"
+
+
+class Fault(ApiError):
+    """A bug of ours: nothing of it shows."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    message = "Internal server error"
 
 
 class Unavailable(ApiError):

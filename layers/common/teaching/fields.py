@@ -106,9 +106,7 @@ def _utc(value: str) -> str:
 
 
 def _score(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise must("a number, 0 or more")
-    if (isinstance(value, Decimal) and not value.is_finite()) or value < 0:
+    if not _is_number(value) or value < 0:
         raise must("a number, 0 or more")
     score = Decimal(value)
     _, digits, exponent = score.as_tuple()
@@ -119,6 +117,13 @@ def _score(value: Any) -> Decimal:
     if len(significant) > SCORE_DIGITS or score.adjusted() >= SCORE_DIGITS or smallest < -SCORE_DIGITS:
         raise must(f"a number of at most {SCORE_DIGITS} digits")
     return score
+
+
+def _is_number(value: Any) -> bool:
+    """A finite one; `true` is none."""
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _digits(value: str) -> int:
@@ -178,9 +183,9 @@ def _shown(step: int | str) -> str:
     return "".join(character for character in str(step) if character.isprintable())[: limits.NAME_SHOWN]
 
 
-def given_twice(error: jsons.NameTwice) -> str:
+def given_twice(name: str) -> str:
     """As a line of `details`."""
-    return f"{_shown(error.name)}: must be given once"
+    return f"{_shown(name)}: must be given once"
 
 
 def details(error: ValidationError) -> list[str]:

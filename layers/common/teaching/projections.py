@@ -45,13 +45,14 @@ def count(changes: Sequence[Change]) -> list[Change]:
     """
     tables = settings()
     failed: list[Change] = []
-    for table, kind, counted in (
-        (tables.submissions_table, grading.KIND, grading.counted),
-        (tables.sessions_table, coaching.KIND, coaching.counted),
+    for table, source in (
+        (tables.submissions_table, grading.SOURCE),
+        (tables.sessions_table, coaching.SOURCE),
     ):
-        applied = apply([f"{kind}#{change.id}" for change in changes if change.table == table], counted)
+        changed = [source.counted_id(change.id) for change in changes if change.table == table]
+        applied = apply(changed, source.current)
         failed += [Change(tables.tallies_table, list_name) for list_name in sorted(applied.damaged)]
-        failed += [Change(table, identity.removeprefix(f"{kind}#")) for identity in sorted(applied.failed)]
+        failed += [Change(table, source.row_id(counted_id)) for counted_id in sorted(applied.failed)]
     return failed
 
 
@@ -66,8 +67,7 @@ def mend(changes: Sequence[Change]) -> list[Change]:
         source = source_of(list_name)
         checked = check_list(source, list_name, HIGHEST, lambda: True)
         table = settings().sessions_table if source is coaching.SOURCE else settings().submissions_table
-        ids = [identity.removeprefix(f"{source.kind}#") for identity in sorted(checked.applied.failed)]
-        failed += [Change(table, identity) for identity in ids]
+        failed += [Change(table, source.row_id(counted_id)) for counted_id in sorted(checked.applied.failed)]
     return failed
 
 
@@ -98,17 +98,17 @@ def _steps(change: Change) -> Iterator[Step]:
     table, identity = change
     if table == tables.users_table:
         yield Step(change, partial(directory.index_user, identity))
-        for submission in grading.ids_that_carry("user", identity):
+        for submission in grading.with_copy_of_user(identity):
             yield _refresh_submission(submission)
-        for session in coaching.sessions_that_carry(identity):
+        for session in coaching.sessions_with_copy_of(identity):
             row = Change(tables.sessions_table, session)
             yield Step(row, partial(coaching.refresh, session))
-        for session in coaching.presences_that_carry(identity):
+        for session in coaching.sessions_with_presence_of(identity):
             row = Change(tables.presences_table, f"{session}#{identity}")
             yield Step(row, partial(coaching.refresh_presence, session, identity))
     elif table == tables.items_table:
         yield Step(change, partial(directory.index_item, identity))
-        for submission in grading.ids_that_carry("item", identity):
+        for submission in grading.with_copy_of_item(identity):
             yield _refresh_submission(submission)
     elif table == tables.submissions_table:
         yield _refresh_submission(identity)

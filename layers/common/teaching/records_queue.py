@@ -60,7 +60,7 @@ def record_of(body: str) -> Record:
         event = jsons.loads(body)
         kind, data = event["detail-type"], event["detail"]
     except jsons.NameTwice as error:
-        raise Malformed(given_twice(error)) from None
+        raise Malformed(given_twice(error.name)) from None
     except (ValueError, RecursionError, KeyError, TypeError):
         raise Malformed("not an event with detail-type and detail") from None
     if not isinstance(kind, str) or kind not in TYPES:

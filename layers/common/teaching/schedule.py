@@ -93,10 +93,9 @@ class _Run:
         part = place.part
         while place.part == part and self._has_time():
             following = self._isolated(steps[place.step], place)
-            if following is None:
-                last = place.step == len(steps) - 1
-                following = _Place(part + last, 0 if last else place.step + 1)
-            place = following
+            if following is None and place.step + 1 < len(steps):
+                following = _Place(part, place.step + 1)
+            place = following or _Place(part + 1)
             _note(place)
         self.finished = place.part != part
 
@@ -150,7 +149,7 @@ class _Run:
         rows, following = self._page(settings().sessions_table, place)
         stale = coaching.stale(rows)
         self.drifted += len(stale)
-        self._each(coaching.refresh, stale, coaching.KIND)
+        self._each(coaching.refresh, stale, coaching.SOURCE.name)
         return _following(place, following)
 
     def _check_submissions(self, place: _Place) -> _Place | None:
@@ -169,7 +168,7 @@ class _Run:
             rows, start = self._page(settings().submissions_table, place._replace(start=start), index)
             stale = stale_of(rows)
             self.drifted += len(stale)
-            self._each(grading.refresh, stale, grading.KIND)
+            self._each(grading.refresh, stale, grading.SOURCE.name)
             if not start or not self._has_time():
                 return _following(place, start)
 
@@ -177,12 +176,12 @@ class _Run:
         """What waits for somebody or something that may have come meanwhile."""
         if place.part:
             return None
-        for table, refresh, kind in (
-            (settings().submissions_table, grading.refresh, grading.KIND),
-            (settings().sessions_table, coaching.refresh, coaching.KIND),
+        for table, refresh, name in (
+            (settings().submissions_table, grading.refresh, grading.SOURCE.name),
+            (settings().sessions_table, coaching.refresh, coaching.SOURCE.name),
         ):
             rows = list(dynamo.scan_all(table, index="by_waiting"))
-            self._each(refresh, [row["id"] for row in rows], kind)
+            self._each(refresh, [row["id"] for row in rows], name)
         return None
 
     def _check_lists(self, place: _Place) -> _Place | None:
@@ -217,14 +216,14 @@ class _Run:
     ) -> tuple[list[Item], dynamo.Key | None]:
         return dynamo.scan(table, place.start, index=index, part=place.part, parts=self._parts)
 
-    def _each(self, do: Callable[[Any], None], things: Iterable[Any], kind: str) -> None:
+    def _each(self, do: Callable[[Any], None], things: Iterable[Any], name: str) -> None:
         """Does it for many at once; what fails is counted, and the rest goes on."""
 
         def isolated(thing: Any) -> None:
             try:
                 do(thing)
             except Exception:
-                self._fail("the mending of a row", kind=kind, row=thing)
+                self._fail("the mending of a row", kind=name, row=thing)
 
         for some in dynamo.chunked(things, AT_ONCE):
             dynamo.at_once(*[partial(isolated, thing) for thing in some])

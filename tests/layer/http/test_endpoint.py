@@ -32,7 +32,7 @@ def listing(caller: Caller, query: SubmissionQuery) -> Any:
     return query.model_dump()
 
 
-@endpoint(roles={ADMIN: "all"}, missing=SubmissionNotFound, body=Grade, message="Grading successful")
+@endpoint(roles={ADMIN: "all"}, not_found=SubmissionNotFound, body=Grade, message="Grading successful")
 def grading(caller: Caller, submission: str, grade: Grade) -> Any:
     return {"submission": submission, **grade.model_dump()}
 

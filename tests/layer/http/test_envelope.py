@@ -5,6 +5,7 @@ import pytest
 from teaching.errors import (
     ApiError,
     BodyTooLarge,
+    Fault,
     Forbidden,
     InvalidBody,
     NotFound,
@@ -59,7 +60,7 @@ def test_who_is_unavailable_says_when_to_come_again() -> None:
 
 
 def test_a_fault_of_ours_tells_nothing() -> None:
-    answer = envelope.fault()
+    answer = envelope.failure(Fault())
     assert answer["statusCode"] == 500
     assert answer["body"] == '{"errors":["Internal server error"],"status":false}'
 

@@ -51,6 +51,11 @@ AFTER_NAME = "\t"
 
 CAME = {Attendance.PRESENT, Attendance.LATE}
 
+ALL_SESSIONS = "session"
+"""The one key of the index by_start (`kind`), which holds every session that is complete."""
+LABEL = "session"
+"""What every session is counted as, whatever its status."""
+
 
 class Mark(Strict):
     """The body of "Mark Coaching Presence". Notes not given stay as they are; null takes them away."""
@@ -107,6 +112,16 @@ class EndedSession(TypedDict):
     id: str
     status: Status
     ended_at: str
+
+
+def is_complete(stored: Mapping[str, Any]) -> bool:
+    """Whether a session is on any list and route: one that waits for its asesor is not."""
+    return bool(stored.get("order_key"))
+
+
+def is_visible(stored: Mapping[str, Any], asesor: str | None) -> bool:
+    """Whether a session is there for the asesor (None: for whoever sees all)."""
+    return is_complete(stored) and asesor in (None, stored["asesor_id"])
 
 
 def session_row(stored: Mapping[str, Any]) -> SessionRow:
@@ -233,7 +248,7 @@ def derived(row: Mapping[str, Any], asesor: Mapping[str, Any] | None) -> dict[st
         "asesor": asesor and person_copy(asesor),
         "waiting_for": None if asesor else row["asesor_id"],
         "order_key": asesor and f"{row['start_time']}#{row['id']}",
-        "kind": asesor and SESSION,
+        "kind": asesor and ALL_SESSIONS,
     }
 
 
@@ -292,15 +307,15 @@ def any_label(label: str) -> bool:
 def counted(stored: Mapping[str, Any]) -> Counted:
     """The lists that a session is counted in; none for one that waits for its asesor."""
     version = stored["version"]
-    if not stored.get("order_key"):
+    if not is_complete(stored):
         return Counted(version, {})
-    entry = Entry(stored["start_time"], stored["id"], SESSION, version=version)
+    entry = Entry(stored["start_time"], stored["id"], LABEL, version=version)
     return Counted(version, dict.fromkeys((list_name(None), list_name(stored["asesor_id"])), entry))
 
 
 def document(stored: Mapping[str, Any]) -> Document | None:
     """What a search finds a session by: its title and its asesor's name."""
-    if not stored.get("order_key"):
+    if not is_complete(stored):
         return None
     text = normalised(f"{stored['title']} {read_copy(stored['asesor'])['name']}")
     return Document(SESSION, stored["id"], text, stored["asesor_id"], stored["start_time"])

@@ -13,52 +13,44 @@ from teaching import clock, dynamo
 from teaching.coaching import rules
 from teaching.coaching.rules import EndedSession, Mark, MarkedPresence, PresenceRow, SessionRow
 from teaching.directory import search
+from teaching.directory.people import Person
 from teaching.dynamo import Item, Key
-from teaching.errors import ApiError, Damaged, NotFinished, SessionNotFound
+from teaching.errors import ApiError, NotFinished, SessionNotFound
 from teaching.http.auth import PARTICIPANT, Caller
 from teaching.http.envelope import Redirect
 from teaching.http.pages import Page, PageQuery
 from teaching.http.versions import ANY_VERSION, IfMatch, versioned
 from teaching.records import SessionRecord
 from teaching.settings import settings
+from teaching.tally import lists
 from teaching.tally import store as tally
 from teaching.tally.nodes import Counted
 from teaching.tally.source import Listed, Source
-from teaching.tally.tree import ROOT, Entry
+from teaching.tally.tree import Entry
 
-KIND = "session"
+NEWEST = "~"
+"""Sorts behind every `time#id`."""
 
 
 def page(caller: Caller, query: PageQuery) -> Page[SessionRow]:
     """Newest `start_time` first, ties by id. The first page is one round trip, any other at most four."""
+    asesor = caller.sees_only
     if query.search:
-        return _search(caller.own, query, query.search)
+        return _search(asesor, query, query.search)
+    list_name, limit = rules.list_name(asesor), query.per_page
     if query.page == 1:
-        return _first_page(caller.own, query)
-    window = tally.rows_at([rules.list_name(caller.own)], rules.any_label, query.offset, 1)
-    rows: list[Item] = []
-    if window.rows:
-        first = window.rows[0]
-        rows = _run(caller.own, f"{first.time}#{first.id}", query.per_page)
-    return _page(rows, max(window.total, query.offset + len(rows) if rows else 0), query)
-
-
-def _first_page(own: str | None, query: PageQuery) -> Page[SessionRow]:
-    """The total and the newest rows at once."""
-    totals, rows = dynamo.both(
-        lambda: tally.totals(rules.list_name(own)), lambda: _run(own, "~", query.per_page)
-    )
-    total = len(rows)
-    if total == query.per_page:
-        if totals is None:
-            raise Damaged(rules.list_name(own), ROOT)
-        total = max(total, totals.of(rules.any_label))
+        newest = partial(_run, asesor, NEWEST, limit)
+        rows, total = lists.first_page(list_name, rules.any_label, limit, [newest])
+    else:
+        rows, total = lists.page_in_a_row(
+            list_name, rules.any_label, query.offset, limit, lambda key: _run(asesor, "#".join(key), limit)
+        )
     return _page(rows, total, query)
 
 
-def _run(own: str | None, newest: str, limit: int) -> list[Item]:
-    """Rows, newest first, from `newest` (`time#id`; "~" for the very newest) on."""
-    index, key, value = _index(own)
+def _run(asesor: str | None, newest: str, limit: int) -> list[Item]:
+    """Rows, newest first, from `newest` (`time#id`) on."""
+    index, key, value = _index(asesor)
     return list(
         dynamo.query(
             settings().sessions_table,
@@ -71,22 +63,21 @@ def _run(own: str | None, newest: str, limit: int) -> list[Item]:
     )
 
 
-def _index(own: str | None) -> tuple[str, str, str]:
+def _index(asesor: str | None) -> tuple[str, str, str]:
     """The index that holds the list, its key and value."""
-    return ("by_asesor", "asesor_id", own) if own else ("by_start", "kind", search.SESSION)
+    return ("by_asesor", "asesor_id", asesor) if asesor else ("by_start", "kind", rules.ALL_SESSIONS)
 
 
-def _search(own: str | None, query: PageQuery, text: str) -> Page[SessionRow]:
+def _search(asesor: str | None, query: PageQuery, text: str) -> Page[SessionRow]:
     """Two round trips, up to four where every word is common. Raises `InvalidQuery` when an admin's search
     finds more than `search.MATCHES_MOST`.
     """
-    found = [Entry(row["time"], row["id"], search.SESSION) for row in search.sessions(text, own)]
+    found = [Entry(row["time"], row["id"], rules.LABEL) for row in search.sessions(text, asesor)]
     window = tally.rows_at([], rules.any_label, query.offset, query.per_page, found)
     table = settings().sessions_table
     rows = dynamo.batch_get({table: [{"id": entry.id} for entry in window.rows]})[table]
     rows.sort(key=lambda row: (row["start_time"], row["id"]), reverse=True)
-    mine = [row for row in rows if row.get("order_key") and own in (None, row["asesor_id"])]
-    return _page(mine, window.total, query)
+    return _page([row for row in rows if rules.is_visible(row, asesor)], window.total, query)
 
 
 def _page(rows: Iterable[Mapping[str, Any]], total: int, query: PageQuery) -> Page[SessionRow]:
@@ -103,22 +94,21 @@ def presences(caller: Caller, session: str, query: PageQuery) -> Page[PresenceRo
         lambda: dynamo.get(settings().sessions_table, {"id": session}), lambda: _roster(session)
     )
     if caller.role is PARTICIPANT:
-        _complete(stored)
+        _visible(stored, None)
         roster = [row for row in roster if row["participant_id"] == caller.id]
         if not roster:
             raise SessionNotFound()
     else:
-        _own(caller, stored)
+        _visible(stored, caller.sees_only)
     rows = [rules.presence_row(row) for row in roster]
     if query.search:
         words = search.words_of(query.search)
-        rows = [
-            row
-            for row in rows
-            for text in [search.normalised(f"{row['user']['name']} {row['user']['email']}")]
-            if all(search.contains(text, word) for word in words)
-        ]
+        rows = [row for row in rows if not search.lacking(_searched_text(row["user"]), words)]
     return Page(rows[query.offset : query.offset + query.per_page], len(rows), query)
+
+
+def _searched_text(user: Person) -> str:
+    return search.normalised(f"{user['name']} {user['email']}")
 
 
 def _roster(session: str) -> list[Item]:
@@ -172,7 +162,7 @@ class _Marking:
         """
         if written := self._request.written(row):
             return written
-        roster = rules.mark(_own(by, session), row)
+        roster = rules.mark(_visible(session, by.sees_only), row)
         return self._request.write(roster, rules.marking(roster, self._given, str(uuid4()), clock.now()))
 
 
@@ -223,31 +213,23 @@ def _moved(
     table, key = settings().sessions_table, {"id": session}
     request = dynamo.Request(table, key)
 
-    def once() -> Item:
+    def read_and_write() -> Item:
         row = dynamo.get(table, key, consistent=True)
         if written := request.written(row):
             return written
-        stored = _own(caller, row)
+        stored = _visible(row, caller.sees_only)
         match.check(stored)
         changes = rule(stored, clock.now())
         return request.write(stored, changes) if changes else stored
 
-    return dynamo.unless_lost(once)
+    return dynamo.unless_lost(read_and_write)
 
 
-def _complete(stored: Item | None) -> Item:
-    """One that waits for its asesor is not there."""
-    if not stored or not stored.get("order_key"):
+def _visible(stored: Item | None, asesor: str | None) -> Item:
+    """The session, if it is there for the asesor (None: for whoever sees all). Raises `SessionNotFound`."""
+    if not stored or not rules.is_visible(stored, asesor):
         raise SessionNotFound()
     return stored
-
-
-def _own(caller: Caller, stored: Item | None) -> Item:
-    """Of an admin, any session."""
-    session = _complete(stored)
-    if caller.own not in (None, session["asesor_id"]):
-        raise SessionNotFound()
-    return session
 
 
 def _presence_key(session: str, participant: str) -> Key:
@@ -257,9 +239,9 @@ def _presence_key(session: str, participant: str) -> Key:
 def counted(sessions: Sequence[str]) -> dict[str, Counted]:
     """What sessions (`session#<id>`) count as now, read consistently. One round trip."""
     table = settings().sessions_table
-    keys = [{"id": session.removeprefix(f"{KIND}#")} for session in sessions]
+    keys = [{"id": SOURCE.row_id(session)} for session in sessions]
     found = dynamo.batch_get({table: keys}, consistent=True)[table]
-    return {f"{KIND}#{row['id']}": rules.counted(row) for row in found}
+    return {SOURCE.counted_id(row["id"]): rules.counted(row) for row in found}
 
 
 def listed(list_name: str, low: tuple[str, str], high: tuple[str, str]) -> Iterator[Listed]:
@@ -272,10 +254,10 @@ def listed(list_name: str, low: tuple[str, str], high: tuple[str, str]) -> Itera
         index=index,
     ):
         if (row["start_time"], row["id"]) < high:
-            yield Listed(row["id"], (row["start_time"], row["id"]), search.SESSION, None)
+            yield Listed(row["id"], (row["start_time"], row["id"]), rules.LABEL, None)
 
 
-SOURCE = Source(KIND, counted, listed)
+SOURCE = Source("session", counted, listed)
 
 
 def save(record: SessionRecord, has_time: Callable[[], bool] = lambda: True) -> None:
@@ -285,18 +267,18 @@ def save(record: SessionRecord, has_time: Callable[[], bool] = lambda: True) -> 
     """
     table = settings().sessions_table
 
-    def once() -> Item | None:
+    def read_and_write() -> Item | None:
         stored = dynamo.get(table, {"id": record.id}, consistent=True)
         changes = rules.arrival(stored, record)
         if changes is None:
             return None
         changes |= _derived({"id": record.id, **changes})
-        if stored and dynamo.carries(stored, changes):
+        if stored and dynamo.holds(stored, changes):
             return stored
         changes["roster_number"] = (stored or {}).get("roster_number", 0) + 1
         return dynamo.update_from(table, {"id": record.id}, stored, changes)
 
-    saved = dynamo.unless_lost(once)
+    saved = dynamo.unless_lost(read_and_write)
     if saved:
         _save_roster(record, saved["roster_number"], has_time)
     # The asesor may have changed or arrived meanwhile, and their change have found no row yet.
@@ -310,9 +292,9 @@ def refresh(session: str) -> None:
 
 def stale(rows: Sequence[Item]) -> list[str]:
     """Those of the sessions that seem to carry something old. One round trip."""
-    users = _users({row["asesor_id"] for row in rows}, consistent=False)
+    asesors = _users({row["asesor_id"] for row in rows}, consistent=False)
     return [
-        row["id"] for row in rows if not dynamo.carries(row, rules.derived(row, users.get(row["asesor_id"])))
+        row["id"] for row in rows if not dynamo.holds(row, rules.derived(row, asesors.get(row["asesor_id"])))
     ]
 
 
@@ -352,7 +334,7 @@ def _follow(session: str, written: Mapping[str, Mapping[str, Any]]) -> None:
     They may have changed or arrived while the rows were written, and their change have found no row yet.
     """
     for participant, user in _users(written, consistent=True).items():
-        if not dynamo.carries(written[participant], rules.roster_derived(participant, user, True)):
+        if not dynamo.holds(written[participant], rules.roster_derived(participant, user, True)):
             refresh_presence(session, participant)
 
 
@@ -385,24 +367,23 @@ def refresh_presence(session: str, participant: str) -> None:
 def stale_presences(rows: Sequence[Item]) -> list[tuple[str, str]]:
     """Those of the roster rows (session, participant) that seem to carry something old. One round trip."""
     users = _users({row["participant_id"] for row in rows}, consistent=False)
-    return [
-        (row["session_id"], participant)
-        for row in rows
-        for participant in [row["participant_id"]]
-        if not dynamo.carries(
-            row, rules.roster_derived(participant, users.get(participant), bool(row.get("invited")))
-        )
-    ]
+    stale = []
+    for row in rows:
+        participant = row["participant_id"]
+        derived = rules.roster_derived(participant, users.get(participant), bool(row.get("invited")))
+        if not dynamo.holds(row, derived):
+            stale.append((row["session_id"], participant))
+    return stale
 
 
-def sessions_that_carry(user: str) -> Iterator[str]:
+def sessions_with_copy_of(user: str) -> Iterator[str]:
     """The sessions that carry a copy of an asesor, or wait for one."""
     for index, key in (("by_asesor", "asesor_id"), ("by_waiting", "waiting_for")):
         for row in dynamo.query(settings().sessions_table, f"{key} = :user", {":user": user}, index=index):
             yield row["id"]
 
 
-def presences_that_carry(user: str) -> Iterator[str]:
+def sessions_with_presence_of(user: str) -> Iterator[str]:
     """The sessions that have the user on their roster."""
     condition, values = "participant_id = :user", {":user": user}
     for row in dynamo.query(settings().presences_table, condition, values, index="by_participant"):

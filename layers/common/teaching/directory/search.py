@@ -1,23 +1,30 @@
 """Search over people, items and sessions: every word of the search occurs inside a word of the searched text.
 
-Words are separated by white space; case and accents do not count. The search table, drawn for the user
-7f (really a UUID) "siti siti@x.id" of asesor 03, and for the item c5 "Modul 7"::
+Words are separated by white space; case and accents do not count.
 
-    term      entry      text
-    user#si   siti#7f    siti siti@x.id     every end of every word of two letters or more, so that
-    user#ti   ti#7f      siti siti@x.id     "contains" becomes "begins with": of "siti@x.id" also
-    user#ti   ti@x.id#7f siti siti@x.id     "iti@x.id", … "id"
-    user#x    x#7f       siti siti@x.id     every letter, for words of one letter
-    user@     7f         siti siti@x.id     all users once, for words that nearly everyone holds
-    user@03   7f         siti siti@x.id     what an asesor may find, which is all that their searches read
-    item@     c5         modul 7            all items: some hundred short titles are read whole
-    doc@user#7f  doc                        which texts of the user may have left rows (see `index`)
+DynamoDB finds what begins with a text, not what contains it. But what a word contains, one of its ends begins
+with: "it" is in "siti", for "iti" begins with it. So each *document* (a user, an item, a session) has a row
+for every end of each of its words. The search table, drawn for the user 7f (really a UUID) "siti siti@x.id"
+of asesor 03, and for the item c5 "Modul 7"::
 
-Each row carries the whole text, so one word that is read to its end gives every document that holds
-all the words; the others are checked here. So an admin's search begins with some rows of each word
-(`Holders.read`), which suffices unless all of its words are common; then it reads on in the rows
-(`reads_on`), at last in all documents (`read_all`). Every step is one round trip. Sessions are kept as
-users are.
+    term         entry         text
+    user#si      siti#7f       siti siti@x.id   every end of every word, of two letters or more:
+    user#si      siti@x.id#7f  siti siti@x.id   of "siti" also "iti" and "ti", of "siti@x.id"
+    user#it      iti#7f        siti siti@x.id   "iti@x.id", … "id"
+    user#x       x#7f          siti siti@x.id   every letter, for words of one letter
+    user@        7f            siti siti@x.id   all users once, for words that nearly everyone holds
+    user@03      7f            siti siti@x.id   what an asesor may find
+    item@        c5            modul 7          all items: some hundred short titles are read whole
+    doc@user#7f  doc                            which texts of the user may have left rows (see `index`)
+
+Each row carries the whole text, which tells whether the other words are there too. Sessions are kept as
+users are. Who searches reads (`Holders`), each step one round trip:
+
+- an asesor, all that they may find;
+- an admin, the first rows of each word. One word whose rows were read to their end gives every document
+  that holds all the words. If all words are too common for that, more of their rows, at last all documents.
+
+The rows are written by `index`, whenever a document has changed.
 """
 
 import json
@@ -37,13 +44,13 @@ from teaching.limits import MATCHES_MOST
 from teaching.settings import settings
 
 ROWS_OF_ONE_WORD = 5000
-"""Rows that a search of one word reads at first: each of them is found."""
+"""Rows that a search of one word reads at first. Each of them is found."""
 ROWS_AT_FIRST = 1000
-"""Rows that the words of any other search read at first, all of them together: some 13 units."""
+"""Rows that all words of any other search read at first together, some 13 units."""
 WORDS_AT_FIRST = 8
-"""The longest; an empty answer costs half a unit, too. The others are read if these are all common."""
+"""Words that are read at first, the longest ones: a word without rows costs half a unit, too."""
 ROWS_READ_ON = 8000
-"""Rows that they then read on together. A trip brings 1 MB, some 10,000 rows."""
+"""Rows that all words read on together. A trip brings 1 MB, some 10,000 rows."""
 WRITING_MOST = timedelta(minutes=15)
 """No Lambda lives longer, so who began to write before is not writing any more."""
 
@@ -58,6 +65,7 @@ class Document(NamedTuple):
     """Something that can be found: its searched text, normalised, and what a match carries besides."""
 
     kind: str
+    """`USER`, `ITEM` or `SESSION`."""
     id: str
     text: str
     asesor: str | None = None
@@ -147,12 +155,12 @@ def titles(item: str | None) -> dict[str, str]:
 class Holders:
     """The documents of a kind that hold words of a search, as far as the index has been read."""
 
-    def __init__(self, kind: str, own: str | None, words: Sequence[str]) -> None:
-        """`own` is the asesor who may find only theirs; None finds all."""
+    def __init__(self, kind: str, asesor: str | None, words: Sequence[str]) -> None:
+        """An asesor finds only theirs; None finds all."""
         self.rows: dict[str, Item] = {}
         """What was read so far, by the documents' ids; of an asesor's, all."""
         self._kind = kind
-        self._own = own
+        self._asesor = asesor
         self._words = words
         self._whole: set[str] = set()
         """The words whose every holder was read."""
@@ -163,8 +171,8 @@ class Holders:
 
     def read(self) -> None:
         """An asesor's documents all, else the first rows of the longest words. One round trip."""
-        if self._own:
-            term = _all(self._kind, self._own)
+        if self._asesor:
+            term = _all(self._kind, self._asesor)
             self._add(list(dynamo.query(settings().search_table, "term = :term", {":term": term})))
             self._whole.update(self._words)
         else:
@@ -241,16 +249,16 @@ def refuse_too_many(found: Collection[object]) -> None:
         raise too_many()
 
 
-def sessions(search: str, own: str | None) -> list[Item]:
+def sessions(search: str, asesor: str | None) -> list[Item]:
     """`id` and `time` of the sessions whose title and asesor's name hold every word.
 
     One round trip, up to three where every word is common. Raises `InvalidQuery` when an admin's search
     finds more than `MATCHES_MOST`.
     """
     words = words_of(search)
-    holders = Holders(SESSION, own, words)
+    holders = Holders(SESSION, asesor, words)
     holders.read()
-    if own is None:
+    if asesor is None:
         refuse_too_many(holders.known_to_hold(words))
         if holders.holding(words) is None:
             dynamo.at_once(*holders.reads_on(words))
@@ -292,7 +300,7 @@ def index(kind: str, identity: str, read: Callable[[], Document | None], *, repa
     writer = str(uuid4())
     key = _note_key(kind, identity)
 
-    def once() -> bool:
+    def read_and_write() -> bool:
         stored = dynamo.get(settings().search_table, key, consistent=True)
         noted, version = _Noted.of(stored), stored["version"] if stored else 0
         document = read()
@@ -301,14 +309,14 @@ def index(kind: str, identity: str, read: Callable[[], Document | None], *, repa
         if at_rest and noted.versions == wanted and not repair:
             return True
         others = _still_writing(noted.writers)
-        versions = [*noted.versions, *(version for version in wanted if version not in noted.versions)]
+        versions = noted.versions + [version for version in wanted if version not in noted.versions]
         _put_note(key, version, _Noted(versions, {**others, writer: clock.now()}))
         _write_rows(versions, document, trusted=at_rest and not repair)
         if not others and _settle(key, version + 1, wanted):
             return True
         return _leave(key, writer)
 
-    while not dynamo.unless_lost(once):
+    while not dynamo.unless_lost(read_and_write):
         continue
 
 
@@ -319,9 +327,10 @@ def _still_writing(writers: dict[str, str]) -> dict[str, str]:
 
 def _write_rows(versions: Sequence[Document], document: Document | None, *, trusted: bool) -> None:
     """Puts the document's rows and deletes those of its other versions; if trusted, what differs only."""
-    before = {
-        key: row for version in versions if version != document for key, row in rows_of(version).items()
-    }
+    before: dict[tuple[str, str], Item] = {}
+    for version in versions:
+        if version != document:
+            before |= rows_of(version)
     after = rows_of(document) if document else {}
     puts = [row for key, row in after.items() if not trusted or before.get(key) != row]
     gone = [{"term": term, "entry": entry} for term, entry in before.keys() - after.keys()]
@@ -340,14 +349,14 @@ def _settle(key: dynamo.Key, version: int, wanted: list[Document]) -> bool:
 def _leave(key: dynamo.Key, writer: str) -> bool:
     """Whether somebody else is still writing, who will then end after this one."""
 
-    def once() -> bool:
+    def read_and_write() -> bool:
         stored = dynamo.get(settings().search_table, key, consistent=True)
         noted = _Noted.of(stored)
         others = {other: since for other, since in noted.writers.items() if other != writer}
         _put_note(key, stored["version"] if stored else 0, noted._replace(writers=others))
         return bool(_still_writing(others))
 
-    return dynamo.unless_lost(once)
+    return dynamo.unless_lost(read_and_write)
 
 
 def _put_note(key: dynamo.Key, version: int, noted: _Noted) -> None:

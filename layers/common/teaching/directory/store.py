@@ -18,7 +18,7 @@ def save_user(record: UserRecord) -> None:
     """
     profile = record.participant_profile
 
-    def once() -> None:
+    def read_and_write() -> None:
         stored = dynamo.get(settings().users_table, {"id": record.id}, consistent=True)
         if stored and profile and profile.updated_at < stored.get("source_updated_at", ""):
             return
@@ -38,25 +38,25 @@ def save_user(record: UserRecord) -> None:
             changes["participant_profile"] = jsons.dumps(None)
         _write_if_new(settings().users_table, record.id, stored, changes)
 
-    dynamo.unless_lost(once)
+    dynamo.unless_lost(read_and_write)
 
 
 def save_item(record: ItemRecord) -> None:
     """Takes a record in; one that is older than what is stored changes nothing."""
 
-    def once() -> None:
+    def read_and_write() -> None:
         stored = dynamo.get(settings().items_table, {"id": record.id}, consistent=True)
         if stored and record.updated_at < stored["updated_at"]:
             return
         changes = record.model_dump(exclude={"id", "data"}) | {"data": jsons.dumps(record.data)}
         _write_if_new(settings().items_table, record.id, stored, changes)
 
-    dynamo.unless_lost(once)
+    dynamo.unless_lost(read_and_write)
 
 
 def _write_if_new(table: str, identity: str, stored: Item | None, changes: Mapping[str, Any]) -> None:
     """A write that changes nothing would only wake the projections."""
-    if stored is None or not dynamo.carries(stored, changes):
+    if stored is None or not dynamo.holds(stored, changes):
         dynamo.update_from(table, {"id": identity}, stored, changes)
 
 

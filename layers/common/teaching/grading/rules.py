@@ -125,6 +125,11 @@ def row(stored: Mapping[str, Any]) -> SubmissionRow:
     }
 
 
+def is_complete(stored: Mapping[str, Any]) -> bool:
+    """Whether a submission is on any list and route: one that waits for its participant or item is not."""
+    return bool(stored.get("order_key"))
+
+
 def graded_submission(stored: Mapping[str, Any]) -> GradedSubmission:
     return {
         "id": stored["id"],
@@ -228,9 +233,13 @@ def derived(
         "user": participant and person_copy(participant),
         "asesor_id": participant and participant.get("asesor_id"),
         "item": item and item_copy(item),
-        "waiting_for": None if participant and item else row["item_id"] if participant else row["user_id"],
+        "waiting_for": None,
         "graded_by": None,
     }
+    if not participant:
+        carried["waiting_for"] = row["user_id"]
+    elif not item:
+        carried["waiting_for"] = row["item_id"]
     if row.get("grader_id"):
         carried["graded_by"] = person_copy(grader) if grader else unknown_person(row["grader_id"])
     return carried | keys({**row, **carried})
@@ -276,6 +285,10 @@ class Scope(NamedTuple):
             ["submissions", *(f"{name}#{value}" for name, value in filters._asdict().items() if value)]
         )
 
+    def covers(self, asesor: str | None, course: str, item: str) -> bool:
+        """Whether a submission of these meets the filters, its participant aside."""
+        return self.asesor in (None, asesor) and self.course in (None, course) and self.item in (None, item)
+
     def label(self, status: str, course: str) -> str:
         """What a submission is labelled with in the list: an item's may be filtered by course."""
         return f"{status}#{course}" if self.item else status
@@ -285,7 +298,9 @@ class Scope(NamedTuple):
 
         def wanted(label: str) -> bool:
             of_status, _, course = label.partition("#")
-            return status in (None, of_status) and self.course in (None, course or self.course)
+            # Only in the lists of items do labels name courses.
+            is_of_course = not course or self.course in (None, course)
+            return is_of_course and status in (None, of_status)
 
         return wanted
 
@@ -298,24 +313,18 @@ class Scope(NamedTuple):
 def counted(stored: Mapping[str, Any]) -> Counted:
     """The lists that a row is counted in, and as what; none for one that waits for others."""
     version = stored["version"]
-    if not stored.get("order_key"):
+    if not is_complete(stored):
         return Counted(version, {})
-    status, asesor, course, item = (
-        stored["status"],
-        stored.get("asesor_id"),
-        stored["course_id"],
-        stored["item_id"],
-    )
+    status, asesor = stored["status"], stored.get("asesor_id")
+    course, item = stored["course_id"], stored["item_id"]
     score = Decimal(stored["score"]) if status == Status.GRADED else Decimal(0)
     entry = Entry(listed_at(stored), stored["id"], status, score, version=version)
-    scopes = [
-        Scope(whose, *filters)
-        for whose in ([asesor, None] if asesor else [None])
-        for filters in ((None, None), (None, item), (course, None))
-    ]
+    scopes = [Scope(), Scope(item=item), Scope(course=course)]
+    if asesor:
+        scopes = [scope._replace(asesor=asesor) for scope in scopes] + scopes
     lists = {scope.list: entry._replace(label=scope.label(status, course)) for scope in scopes}
-    own = Scope(participant=stored["user_id"]).list
-    return Counted(version, lists | {own: entry._replace(tags=(asesor or "", course, item))})
+    of_participant = Scope(participant=stored["user_id"]).list
+    return Counted(version, lists | {of_participant: entry._replace(tags=(asesor or "", course, item))})
 
 
 def statistics(submissions: Sum) -> Statistics:

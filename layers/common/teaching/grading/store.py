@@ -32,13 +32,15 @@ from teaching.http.pages import Page
 from teaching.http.versions import ANY_VERSION, IfMatch, versioned
 from teaching.records import SubmissionRecord
 from teaching.settings import settings
+from teaching.tally import lists
 from teaching.tally import store as tally
 from teaching.tally.nodes import Counted
 from teaching.tally.pages import Window
 from teaching.tally.source import Listed, Source
 from teaching.tally.tree import ROOT, Entry, Key, Sum
 
-KIND = "submission"
+NEWEST = "~"
+"""Sorts behind every `time#id`."""
 NEW_MOST = 500
 """Rows of one status that a list without a tree may have: what came in within a moment."""
 RANGE_MOST = 6
@@ -55,7 +57,7 @@ def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
     The first page is one round trip, any other at most four. A search is at most five, or
     up to three more behind its first 10,000 rows.
     """
-    scope = Scope(caller.own, query.course_id, query.material_item_id)
+    scope = Scope(caller.sees_only, query.course_id, query.material_item_id)
     if query.search:
         return _search(scope, query, query.search)
     if query.page == 1 and _has_index(scope):
@@ -65,7 +67,7 @@ def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
 
 def statistics(caller: Caller) -> Statistics:
     """One round trip, however many submissions there are. Raises `Damaged`."""
-    scope = Scope(caller.own)
+    scope = Scope(caller.sees_only)
     return rules.statistics(tally.totals(scope.list) or _totals_of_new(scope))
 
 
@@ -82,7 +84,7 @@ def _rows_of_new(scope: Scope, statuses: Sequence[Status]) -> list[Item]:
 
     One round trip. Raises `Damaged` for a longer one, the tree of which must have been lost.
     """
-    runs = dynamo.at_once(*[partial(_run, scope, status, "~", NEW_MOST) for status in statuses])
+    runs = dynamo.at_once(*[partial(_run, scope, status, NEWEST, NEW_MOST) for status in statuses])
     if any(len(run) == NEW_MOST for run in runs):
         raise Damaged(scope.list, ROOT)
     rows = _each_once(row for run in runs for row in run)
@@ -97,7 +99,7 @@ def details(caller: Caller, submission: str) -> SubmissionDetails:
         lambda: dynamo.get(tables.users_table, {"id": stored["user_id"]}, consistent=True),
         lambda: _item(stored["item_id"]),
     )
-    participant = _own(caller, user)
+    participant = _visible(user, caller.sees_only)
     if not item:
         raise SubmissionNotFound()
     found: SubmissionDetails = {
@@ -177,8 +179,8 @@ class _Grading:
         if written := self._request.written(row):
             return written
         stored = _complete(row)
-        if by.own:
-            _own(by, participants.get(stored["user_id"]))
+        if by.sees_only:
+            _visible(participants.get(stored["user_id"]), by.sees_only)
         self._match.check(stored)
         changes = rules.grading(stored, self._given, by.id, copy, clock.now())
         if self._room:
@@ -197,7 +199,7 @@ def _grade_at_once(caller: Caller, gradings: Sequence[_Grading]) -> list[Item | 
     found = dynamo.batch_get({table: keys, users: [{"id": caller.id}]}, consistent=True)
     rows = {row["id"]: row for row in found[table]}
     copy = next(map(people.person_copy, found[users]), people.unknown_person(caller.id))
-    owners = {row["user_id"] for row in rows.values()} if caller.own else set()
+    owners = {row["user_id"] for row in rows.values()} if caller.sees_only else set()
     of_owners = dynamo.batch_get({users: [{"id": owner} for owner in owners]}, consistent=True)
     participants = {user["id"]: user for user in of_owners[users]}
     makes = [
@@ -215,14 +217,18 @@ def _kept(stored: Item) -> list[dict[str, Any]]:
 
 def _complete(stored: Item | None) -> Item:
     """One that waits for its participant or item is not there."""
-    if not stored or not stored.get("order_key"):
+    if not stored or not rules.is_complete(stored):
         raise SubmissionNotFound()
     return stored
 
 
-def _own(caller: Caller, participant: Item | None) -> Item:
-    """The participant as the store has them now; the copy in a submission may still name another asesor."""
-    if not participant or caller.own not in (None, participant.get("asesor_id")):
+def _visible(participant: Item | None, asesor: str | None) -> Item:
+    """The participant, if the submissions are there for the asesor (None: for whoever sees all).
+
+    As the store has them now: the copy in a submission may still name another asesor. Raises
+    `SubmissionNotFound`.
+    """
+    if not participant or asesor not in (None, participant.get("asesor_id")):
         raise SubmissionNotFound()
     return participant
 
@@ -233,18 +239,14 @@ def _first_page(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
     A row that moves on meanwhile is found in both statuses rather than in none, for it goes the way in
     which they are asked for. Raises `Damaged`.
     """
-    statuses = [query.status] if query.status else list(Status)
-    totals, runs = dynamo.both(
-        lambda: tally.totals(scope.list),
-        lambda: dynamo.at_once(*[partial(_run, scope, status, "~", query.per_page) for status in statuses]),
-    )
-    rows = _each_once(row for run in runs for row in run)
-    total = len(rows)
-    if any(len(run) == query.per_page for run in runs):
-        if totals is None:
-            raise Damaged(scope.list, ROOT)
-        total = max(total, totals.of(scope.wants(query.status)))
-    return Page([rules.row(row) for row in rows[: query.per_page]], total, query)
+    limit = query.per_page
+    runs = [partial(_run, scope, status, NEWEST, limit) for status in _statuses(query.status)]
+    rows, total = lists.first_page(scope.list, scope.wants(query.status), limit, runs, _each_once)
+    return Page([rules.row(row) for row in rows], total, query)
+
+
+def _statuses(asked: Status | None) -> list[Status]:
+    return [asked] if asked else list(Status)
 
 
 def _each_once(rows: Iterable[Item]) -> list[Item]:
@@ -268,22 +270,18 @@ def _page_at(scope: Scope, query: SubmissionQuery) -> Page[SubmissionRow]:
     One status is contiguous in its index, so its page needs only the key of the first row. A list that
     seems to be empty may only have no tree yet: that costs a trip more. Raises `Damaged`.
     """
-    contiguous = query.status and _has_index(scope)
-    window = tally.rows_at(
-        [scope.list], scope.wants(query.status), query.offset, 1 if contiguous else query.per_page
-    )
-    if not window.total:
-        all_rows = _rows_of_new(scope, [query.status] if query.status else list(Status))
-        rows = all_rows[query.offset : query.offset + query.per_page]
-        return Page([rules.row(row) for row in rows], len(all_rows), query)
-    if contiguous and query.status and window.rows:
-        rows = _run(scope, query.status, "#".join(window.rows[0].key), query.per_page)
-        if len(rows) < query.per_page:
-            # Here the list ends, wherever the tree, a moment behind, thought that it would.
-            return Page([rules.row(row) for row in rows], query.offset + len(rows), query)
+    wanted, offset, limit, status = scope.wants(query.status), query.offset, query.per_page, query.status
+    if status and _has_index(scope):
+        rows, total = lists.page_in_a_row(
+            scope.list, wanted, offset, limit, lambda key: _run(scope, status, "#".join(key), limit)
+        )
     else:
-        rows = _rows_of(scope, window, query.status)
-    total = max(window.total, query.offset + len(rows) if rows else 0)
+        rows, total = lists.page_of_scattered(
+            scope.list, wanted, offset, limit, lambda window: _rows_of(scope, window, status)
+        )
+    if not total:
+        all_rows = _rows_of_new(scope, _statuses(status))
+        rows, total = all_rows[offset : offset + limit], len(all_rows)
     return Page([rules.row(row) for row in rows], total, query)
 
 
@@ -318,7 +316,7 @@ def _range(scope: Scope, status: Status, low: str, high: str) -> list[Item]:
 
 
 def _run(scope: Scope, status: Status, newest: str, limit: int) -> list[Item]:
-    """Rows of one status, newest first, from `newest` (`time#id`; "~" for the very newest) on."""
+    """Rows of one status, newest first, from `newest` (`time#id`) on."""
     return list(_each(scope, status, "", newest, limit=limit))
 
 
@@ -375,14 +373,23 @@ def _search(scope: Scope, query: SubmissionQuery, text: str) -> Page[SubmissionR
         search.refuse_too_many(whole)
     elif len(whole) > len(holders.rows):
         # The own participants' lists are fewer than the items', and hold the same.
-        groups[frozenset()], whole = whole, []
+        groups[frozenset()] = whole
+        whole = []
     if scope.item is None:
         groups[frozenset(words)] = []  # Who holds every word is found with whatever item.
     others = partial(_others, _Search(scope, query.status, words, titles, holders, set(whole)), groups)
     window, of_others = _merged([scope._replace(item=item).list for item in whole], query, scope, others)
-    in_hand = [row for entry in window.rows if (row := of_others.get(entry.id))]
-    listed = [entry for entry in window.rows if entry.id not in of_others]
-    by_id = [entry for entry in window.rows if entry.id in of_others and not of_others[entry.id]]
+    in_hand: list[Item] = []
+    listed: list[Entry] = []
+    by_id: list[Entry] = []
+    for entry in window.rows:
+        row = of_others.get(entry.id)
+        if row:
+            in_hand.append(row)
+        elif entry.id in of_others:
+            by_id.append(entry)
+        else:
+            listed.append(entry)
     if len(whole) == 1:
         item = scope._replace(item=whole[0])
         of_item, alone = dynamo.both(
@@ -444,10 +451,9 @@ def _others(given: _Search, groups: finding.Groups) -> list[Found]:
         holders.complete()
     plan = finding.plan(groups, sizes, holders.holding, limited=by_admin)
     given = given._replace(elsewhere=given.elsewhere | plan.looked_through)
-    statuses = [given.status] if given.status else list(Status)
     reads = [partial(_ask, given, some) for some in dynamo.chunked(plan.asked, dynamo.BATCH_GET_LIMIT)]
     for item in plan.looked_through:
-        reads += [partial(_look_through, given, item, status) for status in statuses]
+        reads += [partial(_look_through, given, item, status) for status in _statuses(given.status)]
     return [each for found in dynamo.at_once(*reads) for each in found]
 
 
@@ -477,13 +483,9 @@ def _ask(given: _Search, participants: Sequence[str]) -> list[Found]:
         lacks = search.lacking(holders.rows[participant]["text"], words)
         for entry in entries[list_name]:
             asesor, course, item = entry.tags
-            in_scope = (
-                scope.asesor in (None, asesor)
-                and scope.course in (None, course)
-                and scope.item in (None, item)
-            )
-            here = in_scope and wanted(entry.label) and item not in elsewhere
-            if here and not search.lacking(titles.get(item, ""), lacks):
+            if not scope.covers(asesor, course, item) or not wanted(entry.label) or item in elsewhere:
+                continue
+            if not search.lacking(titles.get(item, ""), lacks):
                 found.append((entry, None))
     return found
 
@@ -492,7 +494,7 @@ def _look_through(given: _Search, item: str, status: Status) -> list[Found]:
     """What is found among the item's submissions of one status."""
     scope, title = given.scope._replace(item=item), given.titles[item]
     found: list[Found] = []
-    for row in _each(scope, status, "", "~"):
+    for row in _each(scope, status, "", NEWEST):
         person = people.read_copy(row["user"])
         text = search.normalised(f"{person['name']} {person['email']}")
         if scope.course in (None, row["course_id"]) and not search.lacking(f"{text} {title}", given.words):
@@ -514,10 +516,8 @@ def _rows_by_id(
 def _meets(row: Item, scope: Scope, status: Status | None) -> bool:
     """Whether a row is still what the trees and the search, a moment behind, took it for."""
     return (
-        bool(row.get("order_key"))
-        and scope.asesor in (None, row.get("asesor_id"))
-        and scope.course in (None, row["course_id"])
-        and scope.item in (None, row["item_id"])
+        rules.is_complete(row)
+        and scope.covers(row.get("asesor_id"), row["course_id"], row["item_id"])
         and status in (None, row["status"])
     )
 
@@ -525,27 +525,27 @@ def _meets(row: Item, scope: Scope, status: Status | None) -> bool:
 def counted(submissions: Sequence[str]) -> dict[str, Counted]:
     """What submissions (`submission#<id>`) count as now, read consistently. One round trip."""
     table = settings().submissions_table
-    keys = [{"id": submission.removeprefix(f"{KIND}#")} for submission in submissions]
+    keys = [{"id": SOURCE.row_id(submission)} for submission in submissions]
     found = dynamo.batch_get({table: keys}, consistent=True)[table]
-    return {f"{KIND}#{row['id']}": rules.counted(row) for row in found}
+    return {SOURCE.counted_id(row["id"]): rules.counted(row) for row in found}
 
 
 def save(record: SubmissionRecord) -> None:
     """Takes a record in; one that is older than what is stored changes nothing."""
     table = settings().submissions_table
 
-    def once() -> None:
+    def read_and_write() -> None:
         stored = dynamo.get(table, {"id": record.id}, consistent=True)
         changes = rules.arrival(stored, record)
         if changes is None:
             return
         changes |= _derived({**(stored or {}), "id": record.id, **changes})
-        if stored and dynamo.carries(stored, changes):
+        if stored and dynamo.holds(stored, changes):
             return
         replaced = _kept(stored) if stored and rules.hands_in_anew(stored, record) else []
         dynamo.update_from(table, {"id": record.id}, stored, changes, replaced)
 
-    dynamo.unless_lost(once)
+    dynamo.unless_lost(read_and_write)
     # What it carries may have changed or arrived meanwhile, and its change have found no row yet.
     refresh(record.id)
 
@@ -612,15 +612,23 @@ def _deriving(
     return derived
 
 
-def ids_that_carry(kind: str, identity: str) -> Iterator[str]:
-    """The submissions that carry a copy of a user or an item, or wait for one."""
+def with_copy_of_user(user: str) -> Iterator[str]:
+    """The submissions that carry a copy of a user, or wait for one."""
+    yield from _ids_of("by_participant", "user_id", user)
+    yield from _ids_of("by_grader", "grader_id", user)
+    yield from _ids_of("by_waiting", "waiting_for", user)
+
+
+def with_copy_of_item(item: str) -> Iterator[str]:
+    """The submissions that carry a copy of an item, or wait for one."""
+    yield from _ids_of("by_item", "item_id", item)
+    yield from _ids_of("by_waiting", "waiting_for", item)
+
+
+def _ids_of(index: str, key: str, value: str) -> Iterator[str]:
     table = settings().submissions_table
-    indexes = (
-        {"by_participant": "user_id", "by_grader": "grader_id"} if kind == "user" else {"by_item": "item_id"}
-    ) | {"by_waiting": "waiting_for"}
-    for index, key in indexes.items():
-        for row in dynamo.query(table, f"#{key} = :value", {":value": identity}, index=index):
-            yield row["id"]
+    for row in dynamo.query(table, f"{key} = :value", {":value": value}, index=index):
+        yield row["id"]
 
 
 def listed(list_name: str, low: Key, high: Key) -> Iterator[Listed]:
@@ -645,4 +653,4 @@ def _listed_of_participant(participant: str) -> Iterator[Listed]:
         yield Listed(row["id"], None, None, None, tags)
 
 
-SOURCE = Source(KIND, counted, listed)
+SOURCE = Source("submission", counted, listed)

@@ -32,7 +32,7 @@ class Caller:
     role: Role
 
     @property
-    def own(self) -> str | None:
+    def sees_only(self) -> str | None:
         """The asesor whose records alone the caller may see; None for an admin, who sees all."""
         return None if self.role is ADMIN else self.id
 

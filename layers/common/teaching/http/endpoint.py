@@ -20,6 +20,7 @@ from teaching.errors import (
     ApiError,
     BodyTooLarge,
     Damaged,
+    Fault,
     Forbidden,
     InvalidBody,
     InvalidQuery,
@@ -44,7 +45,7 @@ class Endpoint:
 
     function: Callable[..., Any]
     roles: Mapping[Role, str]
-    missing: type[NotFound] | None
+    not_found: type[NotFound] | None
     query: type[BaseModel] | None
     body: type[BaseModel] | None
     enveloped: Callable[[Any, str], dict[str, Any]]
@@ -65,7 +66,7 @@ class Endpoint:
             return envelope.failure(error)
         except Exception:
             logger().exception("unhandled fault", extra=_request(event))
-            return envelope.fault()
+            return envelope.failure(Fault())
 
     def _answer(self, event: Event) -> Answer:
         headers = _part(event, "headers", dict) or {}
@@ -73,8 +74,8 @@ class Endpoint:
         if caller.role not in self.roles:
             raise Forbidden()
         arguments: list[Any] = [caller]
-        if self.missing:
-            arguments.append(_id_in_path(event, self.missing))
+        if self.not_found:
+            arguments.append(_id_in_path(event, self.not_found))
         if self.query:
             arguments.append(_query(event, self.query))
         if self.body:
@@ -93,7 +94,7 @@ class Endpoint:
 def endpoint(
     *,
     roles: Mapping[Role, str],
-    missing: type[NotFound] | None = None,
+    not_found: type[NotFound] | None = None,
     query: type[BaseModel] | None = None,
     body: type[BaseModel] | None = None,
     enveloped: Callable[[Any, str], dict[str, Any]] = envelope.plain,
@@ -108,14 +109,14 @@ def endpoint(
 
     `roles` tells of each that may call what it may see or change ("own session"), for the documents;
     the function's own lines see to that. Any other role is 403.
-    `missing` says that the path ends in an id, and what a malformed one answers; `etag` that the answer tells
-    the object's version, `conditional` that If-Match counts; `errors` are those that the function's own lines
-    may raise besides, for the API's description.
+    `not_found` says that the path ends in an id, and what a malformed one answers; `etag` that the answer
+    tells the object's version, `conditional` that If-Match counts; `errors` are those that the function's own
+    lines may raise besides, for the API's description.
     """
 
     def declare(function: Callable[..., Any]) -> Endpoint:
         return Endpoint(
-            function, roles, missing, query, body, enveloped, message, etag, conditional, body_bytes, errors
+            function, roles, not_found, query, body, enveloped, message, etag, conditional, body_bytes, errors
         )
 
     return declare
@@ -143,10 +144,10 @@ def _request(event: Event) -> dict[str, Any]:
     return {"correlation_id": context.get("requestId"), "route": event.get("routeKey")}
 
 
-def _id_in_path(event: Event, missing: type[NotFound]) -> str:
+def _id_in_path(event: Event, not_found: type[NotFound]) -> str:
     given = list((_part(event, "pathParameters", dict) or {}).values())
     if len(given) != 1 or not isinstance(given[0], str) or not is_uuid(given[0]):
-        raise missing()
+        raise not_found()
     return given[0]
 
 
@@ -154,7 +155,7 @@ def _query(event: Event, model: type[BaseModel]) -> BaseModel:
     given: dict[str, str] = {}
     for name, value in parse_qsl(_part(event, "rawQueryString", str) or "", keep_blank_values=True):
         if name in given and name in model.model_fields:
-            raise InvalidQuery(f"{name}: must be given once")
+            raise InvalidQuery(given_twice(name))
         given[name] = value
     try:
         return model.model_validate(given)
@@ -170,7 +171,7 @@ def _body(event: Event, model: type[BaseModel], most: int) -> BaseModel:
             raise BodyTooLarge(f"at most {most} bytes")
         parsed = jsons.loads(content.decode())
     except jsons.NameTwice as error:
-        raise InvalidBody(given_twice(error)) from None
+        raise InvalidBody(given_twice(error.name)) from None
     except (Base64Error, ValueError, RecursionError):
         raise InvalidBody("body: must be JSON") from None
     if not isinstance(parsed, dict):

@@ -9,13 +9,12 @@ from http import HTTPStatus
 from typing import Any
 
 from teaching import jsons
-from teaching.errors import ApiError, Unauthorized, Unavailable
+from teaching.errors import ApiError, Fault, Unauthorized, Unavailable
 from teaching.http.pages import Page
 from teaching.http.versions import entity_tag
 
 Answer = dict[str, Any]
 """API Gateway's own response object: `statusCode`, `headers`, `body`."""
-FAULT = "Internal server error"
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def content(result: Any, message: str) -> dict[str, Any]:
         case ApiError():
             return _failed(result.message, *result.details)
         case Exception():
-            return _failed(FAULT)
+            return _failed(Fault.message)
     return plain(result, message)
 
 
@@ -71,11 +70,6 @@ def failure(error: ApiError) -> Answer:
         case _:
             headers = {}
     return answer(error.status, _failed(error.message, *error.details), **headers)
-
-
-def fault() -> Answer:
-    """The answer to a bug of ours: nothing of it shows."""
-    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, _failed(FAULT))
 
 
 def _failed(*errors: str) -> dict[str, Any]:

@@ -21,8 +21,7 @@ from teaching import dynamo
 from teaching.dynamo import ConditionFailed
 from teaching.errors import Damaged, Unavailable
 from teaching.log import logger
-from teaching.settings import settings
-from teaching.tally.nodes import NOTHING, Counted, Ledger, Place, ledger_row, read_ledgers
+from teaching.tally.nodes import NOTHING, Counted, Ledger, Place, ledger_row, read_ledgers, table
 from teaching.tally.source import Current
 from teaching.tally.tree import Change, Entry, Key
 from teaching.tally.writer import TRIES, write_lists
@@ -44,7 +43,7 @@ class Applied(NamedTuple):
 
 
 def apply(ids: Iterable[str], current: Current, *, repair: Places | None = None) -> Applied:
-    """Brings every list to what the ids (`<kind>#<id>`) count as now.
+    """Brings every list to what the ids (`<source>#<id>`) count as now.
 
     With `repair` the lists are put right even where the ledger claims that all is well. What fails for
     one row or one list does not keep the others from being done.
@@ -209,7 +208,7 @@ def _put(identity: str, ledger: Ledger) -> bool:
     """Puts a ledger over the version before it; whether that was still there."""
     row = ledger_row(identity, ledger.counted, ledger.version, ledger.claimed)
     try:
-        dynamo.put_from(settings().tallies_table, row, ledger.version - 1)
+        dynamo.put_from(table(), row, ledger.version - 1)
     except (ConditionFailed, Unavailable):
         return False
     return True

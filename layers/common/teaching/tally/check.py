@@ -15,10 +15,9 @@ from typing import NamedTuple
 from teaching import dynamo
 from teaching.dynamo import ConditionFailed
 from teaching.errors import Unavailable
-from teaching.settings import settings
 from teaching.tally import tree
 from teaching.tally.apply import Applied, apply
-from teaching.tally.nodes import Place, Stored, new_name, node_row, read_nodes
+from teaching.tally.nodes import Place, Stored, new_name, node_row, read_nodes, table
 from teaching.tally.source import Listed, Source
 from teaching.tally.tree import HIGHEST, LOWEST, ROOT, Branch, Change, Child, Entry, Key, Leaf, Node
 from teaching.tally.writer import write_lists
@@ -62,9 +61,9 @@ def _check_stretch(source: Source, list_name: str, stretch: "Stretch") -> Applie
     for listed in source.listed(list_name, stretch.low, stretch.high):
         entries = known.pop(listed.id, [])
         if len(entries) != 1 or _differs(entries[0], listed):
-            suspects[f"{source.kind}#{listed.id}"] = {(list_name, entry.key) for entry in entries}
+            suspects[source.counted_id(listed.id)] = {(list_name, entry.key) for entry in entries}
     for identity, entries in known.items():
-        suspects[f"{source.kind}#{identity}"] = {(list_name, entry.key) for entry in entries}
+        suspects[source.counted_id(identity)] = {(list_name, entry.key) for entry in entries}
     return apply(suspects, source.current, repair=suspects)
 
 
@@ -215,28 +214,29 @@ def _rebuild(source: Source, list_name: str, stretch: Stretch) -> None:
     _put_nodes(list_name, nodes)
     branch = tree.replace_children(parent.node, [name], children)
     row = node_row((list_name, above[-1]), branch, parent.version + 1)
-    dynamo.put_from(settings().tallies_table, row, parent.version)
-    dynamo.delete(settings().tallies_table, {"list": list_name, "node": name})
+    dynamo.put_from(table(), row, parent.version)
+    dynamo.delete(table(), {"list": list_name, "node": name})
     # What is above the branch is told of its new version as by any writer.
     write_lists({list_name: {stretch.low: Change(stretch.low, None, 0)}})
 
 
 def _rebuild_root(list_name: str, entries: list[Entry]) -> None:
     """The whole list; what stood below the old root goes away."""
-    table = settings().tallies_table
-    old = [row["node"] for row in dynamo.query(table, "#list = :list", {":list": list_name}, consistent=True)]
+    old = [
+        row["node"] for row in dynamo.query(table(), "#list = :list", {":list": list_name}, consistent=True)
+    ]
     root = read_nodes([(list_name, ROOT)], consistent=True).get((list_name, ROOT), Stored(None, 0))
     nodes = tree.build(entries, new_name, fill=0.7)
     top = nodes.pop(ROOT)
     _put_nodes(list_name, nodes)
-    dynamo.put_from(table, node_row((list_name, ROOT), top, root.version + 1), root.version)
+    dynamo.put_from(table(), node_row((list_name, ROOT), top, root.version + 1), root.version)
     gone = [{"list": list_name, "node": node} for node in old if node != ROOT]
-    dynamo.at_once(*[partial(dynamo.delete, table, key) for key in gone])
+    dynamo.at_once(*[partial(dynamo.delete, table(), key) for key in gone])
 
 
 def _entries_of(source: Source, list_name: str, low: Key, high: Key) -> list[Entry]:
     """What the rows say that a list holds between two keys."""
-    ids = [f"{source.kind}#{listed.id}" for listed in source.listed(list_name, low, high)]
+    ids = [source.counted_id(listed.id) for listed in source.listed(list_name, low, high)]
     entries = []
     for some in dynamo.chunked(ids, 1000):
         for counted in source.current(some).values():
@@ -247,6 +247,5 @@ def _entries_of(source: Source, list_name: str, low: Key, high: Key) -> list[Ent
 
 
 def _put_nodes(list_name: str, nodes: dict[str, Node]) -> None:
-    table = settings().tallies_table
     rows = [node_row((list_name, name), node, 1) for name, node in nodes.items()]
-    dynamo.at_once(*[partial(dynamo.put, table, row) for row in rows])
+    dynamo.at_once(*[partial(dynamo.put, table(), row) for row in rows])

@@ -62,6 +62,11 @@ class Stored(NamedTuple):
     version: int
 
 
+def table() -> str:
+    """The name of the table of all nodes and ledgers."""
+    return settings().tallies_table
+
+
 def new_name() -> str:
     """A node's name; no two of a list are ever the same."""
     return uuid4().hex[: 2 * NAME_BYTES]
@@ -69,9 +74,8 @@ def new_name() -> str:
 
 def read_nodes(names: Collection[NodeName], *, consistent: bool) -> dict[NodeName, Stored]:
     """One round trip; what is not there is left out."""
-    table = settings().tallies_table
     keys = [{"list": list_name, "node": name} for list_name, name in names]
-    found = dynamo.batch_get({table: keys}, consistent=consistent)[table]
+    found = dynamo.batch_get({table(): keys}, consistent=consistent)[table()]
     return {(row["list"], row["node"]): Stored(_node(row), row["version"]) for row in found}
 
 
@@ -90,10 +94,9 @@ def rows_of(list_name: str, entries: Sequence[Entry], *, fill: float = 1) -> Ite
 
 def read_ledgers(ids: Collection[str]) -> dict[str, Ledger]:
     """The ledgers of all the ids, read consistently; one that was never counted has version 0."""
-    table = settings().tallies_table
     keys = [ledger_key(identity) for identity in ids]
     ledgers = dict.fromkeys(ids, Ledger(0, NOTHING))
-    for row in dynamo.batch_get({table: keys}, consistent=True)[table]:
+    for row in dynamo.batch_get({table(): keys}, consistent=True)[table()]:
         ledgers[ledger_id(row)] = Ledger(row["version"], ledger_counted(row), _claimed(row))
     return ledgers
 

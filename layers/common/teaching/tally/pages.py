@@ -53,57 +53,95 @@ def window(
     No row may be in two of them. Costs one `read` for each level of the deepest list. Raises `Damaged`
     where a node is lost or wrong, or was read while its list was cut: read again.
     """
-    opened = [entry for entry in extra if wanted(entry.label)]
-    segments: list[_Segment] = []
-    unwanted = _Unwanted([], [])
+    known = _Known(wanted, extra)
     roots = read([(name, ROOT) for name in lists]) if lists else {}
     for name in lists:
-        root = _Segment(LOWEST, HIGHEST, 0, (name, ROOT))
-        _open(
-            _sound(root, roots.get((name, ROOT), Stored(EMPTY, 0))),
-            root,
-            wanted,
-            segments,
-            opened,
-            unwanted,
-        )
-    rows = len(opened) + sum(segment.rows for segment in segments)
-    while True:
-        ranks = _ranks(segments, opened)
-        needed = [
-            segment
-            for segment, (least, most) in zip(segments, ranks, strict=True)
-            if least < offset + limit and most + segment.rows > offset
-        ]
-        if not needed:
-            break
+        known.open(_Segment(LOWEST, HIGHEST, 0, (name, ROOT)), roots.get((name, ROOT), Stored(EMPTY, 0)))
+    total = known.rows()
+    needed = known.that_may_reach(offset, offset + limit)
+    while needed:
         nodes = read([segment.name for segment in needed])
         for segment in needed:
-            segments.remove(segment)
-            node = _sound(segment, nodes.get(segment.name))
-            _open(node, segment, wanted, segments, opened, unwanted)
-    opened.sort(key=lambda entry: entry.key, reverse=True)
-    before = sum(
-        segment.rows for segment, (least, _) in zip(segments, ranks, strict=True) if least < offset + limit
-    )
-    page = opened[max(0, offset - before) : max(0, offset + limit - before)]
-    return Window(page, rows, len(page) + unwanted.between(page))
+            known.segments.remove(segment)
+            known.open(segment, nodes.get(segment.name))
+        needed = known.that_may_reach(offset, offset + limit)
+    page = known.page(offset, offset + limit)
+    return Window(page, total, len(page) + known.unwanted_within(page))
 
 
-class _Unwanted(NamedTuple):
-    """What was seen of a list besides the wanted rows."""
+class _Known:
+    """The merged lists as far as they are known: entries that were read, and segments that were not."""
 
-    keys: list[Key]
-    segments: list[tuple[Key, int]]
-    """Where a node begins that holds none of them, and its rows."""
+    def __init__(self, wanted: Wanted, extra: Iterable[Entry]) -> None:
+        self.segments: list[_Segment] = []
+        self._wanted = wanted
+        self._entries = [entry for entry in extra if wanted(entry.label)]
+        self._unwanted_keys: list[Key] = []
+        self._unwanted_nodes: list[tuple[Key, int]] = []
+        """Where a node begins that holds no wanted row, and how many it holds."""
 
-    def between(self, page: Sequence[Entry]) -> int:
+    def rows(self) -> int:
+        return len(self._entries) + sum(segment.rows for segment in self.segments)
+
+    def open(self, segment: _Segment, stored: Stored | None) -> None:
+        """Takes in what the node of a segment says. Raises `Damaged`."""
+        node = _sound(segment, stored)
+        if isinstance(node, Branch):
+            self._open_branch(segment, node)
+            return
+        for entry in node.entries:
+            if self._wanted(entry.label):
+                self._entries.append(entry)
+            else:
+                self._unwanted_keys.append(entry.key)
+
+    def _open_branch(self, segment: _Segment, branch: Branch) -> None:
+        list_name, _ = segment.name
+        lows = [segment.low, *(child.low for child in branch.children[1:])]
+        highs = [*lows[1:], segment.high]
+        for child, low, high in zip(branch.children, lows, highs, strict=True):
+            rows = child.sum.of(self._wanted)
+            if rows:
+                self.segments.append(_Segment(low, high, rows, (list_name, child.node), child))
+            else:
+                self._unwanted_nodes.append((low, sum(child.sum.counts.values())))
+
+    def that_may_reach(self, offset: int, end: int) -> list[_Segment]:
+        """The segments of which some row may have a rank from `offset` up to and without `end`."""
+        ranks = zip(self.segments, self._newer(), strict=True)
+        return [segment for segment, (least, most) in ranks if least < end and most + segment.rows > offset]
+
+    def page(self, offset: int, end: int) -> list[Entry]:
+        """The rows of these ranks, when no segment reaches there any more."""
+        ranks = zip(self.segments, self._newer(), strict=True)
+        before = sum(segment.rows for segment, (least, _) in ranks if least < end)
+        newest_first = sorted(self._entries, key=lambda entry: entry.key, reverse=True)
+        return newest_first[max(0, offset - before) : max(0, end - before)]
+
+    def unwanted_within(self, page: Sequence[Entry]) -> int:
+        """The rows that are not wanted between the first and the last row of the page, as far as was seen."""
         if not page:
             return 0
         low, high = page[-1].key, page[0].key
-        return sum(low < key < high for key in self.keys) + sum(
-            rows for key, rows in self.segments if low < key < high
-        )
+        read = [key for key in self._unwanted_keys if low < key < high]
+        return len(read) + sum(rows for key, rows in self._unwanted_nodes if low < key < high)
+
+    def _newer(self) -> list[tuple[int, int]]:
+        """For each segment the least and the most rows that may be newer than its newest row.
+
+        At least what lies above the segment is newer; at most what is not all below it, but for itself.
+        """
+        keys = sorted(entry.key for entry in self._entries)
+        lows, from_low = _summed((segment.low, segment.rows) for segment in self.segments)
+        highs, from_high = _summed((segment.high, segment.rows) for segment in self.segments)
+        newer = []
+        for segment in self.segments:
+            entries_above = len(keys) - bisect_left(keys, segment.high)
+            entries_not_below = len(keys) - bisect_left(keys, segment.low)
+            segments_above = from_low[bisect_left(lows, segment.high)]
+            segments_not_below = from_high[bisect_right(highs, segment.low)] - segment.rows
+            newer.append((entries_above + segments_above, entries_not_below + segments_not_below))
+        return newer
 
 
 def _sound(segment: _Segment, stored: Stored | None) -> Node:
@@ -116,46 +154,6 @@ def _sound(segment: _Segment, stored: Stored | None) -> Node:
     if not tree.lies_within(stored.node, segment.low, segment.high):
         raise Damaged(*segment.name)
     return stored.node
-
-
-def _open(
-    node: Node,
-    segment: _Segment,
-    wanted: Wanted,
-    segments: list[_Segment],
-    opened: list[Entry],
-    unwanted: _Unwanted,
-) -> None:
-    """Replaces a segment, already taken out, by what its node says."""
-    list_name = segment.name[0]
-    if not isinstance(node, Branch):
-        opened += [entry for entry in node.entries if wanted(entry.label)]
-        unwanted.keys.extend(entry.key for entry in node.entries if not wanted(entry.label))
-        return
-    lows = [segment.low, *(child.low for child in node.children[1:])]
-    highs = [*lows[1:], segment.high]
-    for child, low, high in zip(node.children, lows, highs, strict=True):
-        if below := child.sum.of(wanted):
-            segments.append(_Segment(low, high, below, (list_name, child.node), child))
-        else:
-            unwanted.segments.append((low, sum(child.sum.counts.values())))
-
-
-def _ranks(segments: Sequence[_Segment], opened: Sequence[Entry]) -> list[tuple[int, int]]:
-    """For each segment the least and the most rows that may be newer than its newest row."""
-    keys = sorted(entry.key for entry in opened)
-    lows, from_low = _summed((segment.low, segment.rows) for segment in segments)
-    highs, from_high = _summed((segment.high, segment.rows) for segment in segments)
-    return [
-        (
-            from_low[bisect_left(lows, segment.high)] + len(keys) - bisect_left(keys, segment.high),
-            from_high[bisect_right(highs, segment.low)]
-            + len(keys)
-            - bisect_left(keys, segment.low)
-            - segment.rows,
-        )
-        for segment in segments
-    ]
 
 
 def _summed(counts: Iterable[tuple[Key, int]]) -> tuple[list[Key], list[int]]:

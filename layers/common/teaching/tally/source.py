@@ -24,8 +24,15 @@ class Listed(NamedTuple):
 class Source(NamedTuple):
     """The rows that lists are of."""
 
-    kind: str
-    """Their ids are `<kind>#<id>`."""
+    name: str
+    """Of one row."""
     current: Current
     listed: Callable[[str, Key, Key], Iterator[Listed]]
     """The rows of a list, from a key up to and without another, by an index."""
+
+    def counted_id(self, row: str) -> str:
+        """What the trees know a row by, beside the rows of other sources: `<name>#<id>`."""
+        return f"{self.name}#{row}"
+
+    def row_id(self, counted_id: str) -> str:
+        return counted_id.removeprefix(f"{self.name}#")

@@ -21,7 +21,7 @@ TRIES = 3
 
 
 def totals(list_name: str) -> Sum | None:
-    """Rows by status and the sum of graded scores; None where there is no such list (yet).
+    """The rows of a list by label and the sum of their scores; None where there is no such list (yet).
 
     One round trip, one unit or less. Raises `Damaged`.
     """

@@ -1,15 +1,8 @@
 """One list as a counted B+ tree: its nodes and what may be done with them, pure and in memory.
 
-A list is a set of small entries in the order of their keys. *Leaves* hold the entries; *branches* hold,
-for each child, where it begins, which version of it they speak of, and the sum of what is below it::
-
-                      root   [ from the start: 5,310 rows | from March: 4,870 rows ]
-                             /                                     \\
-        branch [ 60 rows | 71 rows | … ]                 branch [ 48 rows | … ]
-                /            \\                                  |
-    leaf [ a b c … ]   leaf [ f g h … ]                   leaf [ x y z … ]
-
-So the root alone gives every total, and one node of each level leads to the row at any offset.
+A list is a set of small entries in the order of their keys. Leaves hold the entries; branches hold, for each
+child, where it begins, which version of it they speak of, and the sum of what is below it (drawn in the
+package's docstring).
 
 All leaves are equally deep. A node that has grown over its size is cut in two or more; one that has
 become thin is merged with its neighbour. Even when every node is but half full, as the worst order of
@@ -167,14 +160,12 @@ def change_leaf(leaf: Leaf, changes: Iterable[Change]) -> Leaf:
 
 def note_children(branch: Branch, news: Mapping[str, Child]) -> Branch:
     """The branch with what is known of its children by now; what is older than it knows changes nothing."""
-    return Branch(
-        tuple(
-            child._replace(version=new.version, sum=new.sum)
-            if (new := news.get(child.node)) and new.version > child.version
-            else child
-            for child in branch.children
-        )
-    )
+    children = []
+    for child in branch.children:
+        new = news.get(child.node, child)
+        is_newer = new.version > child.version
+        children.append(child._replace(version=new.version, sum=new.sum) if is_newer else child)
+    return Branch(tuple(children))
 
 
 def replace_children(branch: Branch, gone: Sequence[str], new: Sequence[Child]) -> Branch:

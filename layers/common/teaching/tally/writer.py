@@ -22,9 +22,8 @@ from typing import Any, NamedTuple
 from teaching import dynamo
 from teaching.dynamo import ConditionFailed
 from teaching.errors import Damaged, Unavailable
-from teaching.settings import settings
 from teaching.tally import tree
-from teaching.tally.nodes import Place, Stored, new_name, node_row, read_nodes
+from teaching.tally.nodes import Place, Stored, new_name, node_row, read_nodes, table
 from teaching.tally.tree import EMPTY, LOWEST, ROOT, Branch, Change, Child, Entry, Key, Leaf, Node
 
 TRIES = 12
@@ -250,7 +249,7 @@ def _try_put(put: _Put) -> bool:
     node, version = put.node, put.version
     for attempt in range(TRIES):
         try:
-            dynamo.put_from(settings().tallies_table, node_row(name, node, version + 1), version)
+            dynamo.put_from(table(), node_row(name, node, version + 1), version)
         except (ConditionFailed, Unavailable):
             fresh = _fresh_branch(put)
             if fresh is None:
@@ -412,12 +411,10 @@ def _restructure_root(way: Way) -> None:
 
 def _put_write(way: Way, name: str, node: Node, version: int) -> dict[str, Any]:
     row = node_row((way.list_name, name), node, version + 1)
-    return {"Put": dynamo.put_from_arguments(settings().tallies_table, row, version)}
+    return {"Put": dynamo.put_from_arguments(table(), row, version)}
 
 
 def _delete_write(way: Way, name: str, version: int) -> dict[str, Any]:
     key = {"list": way.list_name, "node": name}
     condition, values = "version = :version", {":version": version}
-    return {
-        "Delete": dynamo.delete_arguments(settings().tallies_table, key, condition=condition, values=values)
-    }
+    return {"Delete": dynamo.delete_arguments(table(), key, condition=condition, values=values)}
