@@ -12,8 +12,6 @@ from typing import Any
 from local.functions import FunctionError
 from local.template import REGION, QueueSource
 
-_IDLE_SECONDS = 0.2
-
 Invoke = Callable[[str, Mapping[str, Any]], Any]
 
 
@@ -60,6 +58,7 @@ class Queue:
         message = Message(body)
         with self._changed:
             self._database.execute("INSERT INTO messages VALUES (?, ?, 0)", (message.id, message.body))
+            self._changed.notify_all()
 
     def waiting(self) -> list[Message]:
         """The messages that are not taken yet, in the order of sending."""
@@ -74,12 +73,14 @@ class Queue:
         """Hands nothing over any more; what is with the function is not waited for, and comes again."""
         with self._changed:
             self._stopping.set()
+            self._changed.notify_all()
             self._database.close()
 
     def redrive(self) -> None:
         """Makes every message visible at once."""
         with self._changed:
             self._database.execute("UPDATE messages SET visible_at = 0")
+            self._changed.notify_all()
 
     def drain(self, timeout: float) -> None:
         """Returns when every message has been handed over and none is visible. Raises `TimeoutError`."""
@@ -99,7 +100,14 @@ class Queue:
     def _run(self) -> None:
         while not self._stopping.is_set():
             if not self._hand_over():
-                self._stopping.wait(_IDLE_SECONDS)
+                with self._changed:
+                    if not self._stopping.is_set() and not self._visible(1):
+                        self._changed.wait(self._seconds_to_next())
+
+    def _seconds_to_next(self) -> float | None:
+        """Until a message becomes visible; None if there is none."""
+        (next_at,) = self._database.execute("SELECT min(visible_at) FROM messages").fetchone()
+        return None if next_at is None else max(0.0, next_at - time.time())
 
     def _hand_over(self) -> bool:
         """One batch; whether there was one."""

@@ -80,13 +80,24 @@ def serve(
     with ExitStack() as stack:
 
         def invoke(name: str, event: Any) -> Any:
-            return functions.invoke(name, event)
+            try:
+                return functions.invoke(name, event)
+            finally:
+                streams.wake()
 
         sources = {source.queue: source for source in facts.queues}
         failed_changes = Queue(sources["FailedChanges"], invoke, folder=folder if checkpoints else None)
         stack.callback(failed_changes.stop)
         key = tokens.token_key(folder)
         stand_in = aws.StandIn(tokens.secret(facts, key), folder, [failed_changes])
+
+        streams = Streams(
+            facts.streams,
+            endpoint,
+            invoke,
+            send=stand_in.send,
+            folder=folder / "streams" if checkpoints else None,
+        )
 
         def take(body: str) -> dict[str, Any]:
             return intake.accept(body.split("\n"))
@@ -114,13 +125,6 @@ def serve(
         stack.callback(functions.close)
         threading.Thread(target=gateway.serve_forever, args=(0.1,), daemon=True).start()
         stack.callback(gateway.shutdown)
-        streams = Streams(
-            facts.streams,
-            endpoint,
-            invoke,
-            send=stand_in.send,
-            folder=folder / "streams" if checkpoints else None,
-        )
         system = System(gateway.url, functions, intake, streams, failed_changes)
         failed_changes.start()
         streams.start()
@@ -159,10 +163,10 @@ def _check_address(host: str, port: int) -> None:
     try:
         HTTPServer((host, port), BaseHTTPRequestHandler).server_close()
     except (OSError, UnicodeError) as error:
-        if isinstance(error, PermissionError) or getattr(error, "errno", None) == errno.EADDRINUSE:
-            other = port + 1 if 1024 <= port < 65535 else 3000
-            raise StartError(f"port {port}: {error.strerror}; try PORT={other}") from None
         reason = getattr(error, "strerror", error)
+        if getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES):
+            other = port + 1 if 1024 <= port < 65535 else 3000
+            raise StartError(f"port {port}: {reason}; try PORT={other}") from None
         raise StartError(
             f"HOST={host} is no address of this machine ({reason}): leave it out, or HOST=0.0.0.0 for all"
         ) from None

@@ -18,8 +18,9 @@ from local.functions import FunctionError
 from local.store import client
 from local.template import REGION, StreamSource
 
-_IDLE_SECONDS = 0.1
-_SHARDS_SECONDS = 5.0
+_SHARDS_SECONDS = 30.0
+_FIRST_IDLE = 0.05
+_LONGEST_IDLE = 1.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
@@ -67,6 +68,11 @@ class Streams:
         for mapping in self._mappings:
             mapping.stop()
 
+    def wake(self) -> None:
+        """Says that something may have been written. What nobody tells of is seen within a second."""
+        for mapping in self._mappings:
+            mapping.wake()
+
     def drain(self, timeout: float = 120) -> None:
         """Returns when all that was written before the call has been applied, and what that wrote
         in its turn. Raises `TimeoutError`.
@@ -75,6 +81,7 @@ class Streams:
         before = -1
         while before != (before := sum(mapping.invocations for mapping in self._mappings)):
             asked = time.monotonic()
+            self.wake()
             for mapping in self._mappings:
                 if not mapping.wait_quiet(since=asked, timeout=deadline - time.monotonic()):
                     raise TimeoutError(f"{mapping.name} has not caught up within {timeout:g} s")
@@ -107,6 +114,7 @@ class EventSourceMapping:
         self._listed = -_SHARDS_SECONDS
         self._arn = ""
         self._stopping = threading.Event()
+        self._woken = threading.Event()
         self._quiet = threading.Condition()
         self._quiet_since = 0.0
 
@@ -115,6 +123,10 @@ class EventSourceMapping:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._woken.set()
+
+    def wake(self) -> None:
+        self._woken.set()
 
     def wait_quiet(self, *, since: float, timeout: float) -> bool:
         """Whether a look at every shard that began after `since` (monotonic) found nothing, in time."""
@@ -123,7 +135,11 @@ class EventSourceMapping:
 
     def _run(self) -> None:
         failures = 0
+        idle = _FIRST_IDLE
         while not self._stopping.is_set():
+            if self._woken.is_set():
+                self._woken.clear()
+                idle = _FIRST_IDLE
             began = time.monotonic()
             try:
                 found = self._poll()
@@ -140,7 +156,9 @@ class EventSourceMapping:
                 with self._quiet:
                     self._quiet_since = began
                     self._quiet.notify_all()
-                self._stopping.wait(_IDLE_SECONDS)
+                # A change comes to the stream a moment after it was written, or never.
+                self._woken.wait(idle)
+                idle = min(_LONGEST_IDLE, 2 * idle)
 
     def _poll(self) -> bool:
         """Handles what is there in every shard that is ready; whether there was anything."""

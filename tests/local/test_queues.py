@@ -14,11 +14,6 @@ from local.template import QueueSource
 LONG = 3600.0
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.queues._IDLE_SECONDS", 0.005)
-
-
 class Project:
     """One queue and a function that a test gives; the queue can be stopped and made anew."""
 

@@ -269,3 +269,39 @@ def test_the_checkpoints_of_another_stream_do_not_count(project: Project, tmp_pa
     project.write("a")
     project.follow(lambda ids, _: seen.extend(ids)).drain()
     assert seen == ["a"]
+
+
+def test_whoever_tells_of_a_change_need_not_wait(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.streams._FIRST_IDLE", 3600.0)
+    monkeypatch.setattr("local.streams._LONGEST_IDLE", 3600.0)
+    came = threading.Event()
+
+    def function(ids: list[str], _: Mapping[str, Any]) -> None:
+        if ids[-1] == "told":
+            came.set()
+
+    streams = project.follow(function)
+    streams.drain()
+    project.write("told")
+    streams.wake()
+    assert came.wait(20)
+
+
+def test_what_nobody_tells_of_is_seen_too(project: Project) -> None:
+    came = threading.Event()
+    streams = project.follow(lambda *_: came.set())
+    streams.drain()
+    project.write("untold")
+    assert came.wait(20)
+
+
+def test_damaged_checkpoints_begin_the_stream_anew(project: Project, tmp_path: Path) -> None:
+    seen: list[str] = []
+    first = project.follow(lambda ids, _: seen.extend(ids))
+    project.write("a")
+    first.drain()
+    first.stop()
+    for file in (tmp_path / "checkpoints").iterdir():
+        file.write_text('{"stream": ')
+    project.follow(lambda ids, _: seen.extend(ids)).drain()
+    assert seen == ["a", "a"]
