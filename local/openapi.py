@@ -1,14 +1,19 @@
 """docs/openapi.yaml, made from the template's routes and the functions' own declarations.
 
-`python -m local.openapi` writes it, `--check` fails when it says something else than the code. Types
-do not tell which texts are ids or times; their names do (`_FORMATS`). Examples are the spec's, but
-for the status that grading sets: requests from events/, answers from docs/examples.json.
+`python -m local.openapi` writes it, `--check` fails when it says something else than the code. Limits are
+those of the types, meanings the strings below the types' fields. The types of answers do not tell which
+texts are ids or times; their names do (`_FORMATS`). Examples are the spec's, but for the status that grading
+sets: requests from events/, answers from docs/examples.json.
 """
 
+import ast
 import importlib
+import inspect
 import json
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
@@ -40,32 +45,40 @@ from teaching.http.pages import Page, Pagination
 
 Json = dict[str, Any]
 
+
+def _header(name: str, description: str, **schema: str) -> Json:
+    return {name: {"description": description, "schema": {"type": "string", **schema}}}
+
+
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
 SCHEMAS = "#/components/schemas/"
 
 _FORMATS = {"id": "uuid", "at": "date-time", "time": "date-time"}
 """Of texts, by the last word of their names."""
 
-_LEAST = {"limit": 1, "page": 1, "score": 0}
-_BELOW = {"score": 10**limits.SCORE_DIGITS}
 _PATTERNS = {"uuid": f"^{UUID_PATTERN}$"}
 """Of texts, by their formats, which leave more open than the API takes."""
-_EXPLAINED = {
-    "limit": f"Above {limits.PER_PAGE_MOST} it is served as {limits.PER_PAGE_MOST}, and `per_page` says so",
-    "score": f"At most {limits.SCORE_DIGITS} digits, before and after the point together",
+_BOUNDS = {
+    "ge": ("minimum", max),
+    "gt": ("exclusiveMinimum", max),
+    "le": ("maximum", min),
+    "lt": ("exclusiveMaximum", min),
 }
-_HEADERS: dict[type[ApiError], str] = {Unauthorized: "WWW-Authenticate", Unavailable: "Retry-After"}
+"""JSON Schema's names for pydantic's, and which of two holds."""
+_HEADERS: dict[type[ApiError], Json] = {
+    Unauthorized: _header("WWW-Authenticate", "`Bearer`: the kind of token that is wanted"),
+    Unavailable: _header("Retry-After", "Seconds after which to try again"),
+}
 
-_ETAG: Json = {
-    "description": "The version of what is answered, for `If-Match`",
-    "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
-}
+_ETAG = _header("ETag", "The version of what is answered, for `If-Match`", pattern='^"[0-9]+"$')
 _IF_MATCH: Json = {
     "name": "If-Match",
     "in": "header",
     "description": "ETags, of one of which it must be for anything to be written; without it any version is",
     "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*)$'},
 }
+
+_ASKED: Json = {"description": "What was asked for"}
 
 _DESCRIPTION = f"""\
 Coaching sessions, presences, submissions and grades of a mentoring programme.
@@ -113,8 +126,21 @@ def document(facts: Template) -> Json:
             },
             "schemas": {
                 "Failure": _object(
-                    {"errors": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
-                    {"status": {"const": False}},
+                    {
+                        "errors": {
+                            "description": "First one of those listed for the route, then details",
+                            "type": "array",
+                            "items": {"type": "string"},
+                            "minItems": 1,
+                        }
+                    },
+                    {
+                        "status": {
+                            "description": "False when the request failed",
+                            "type": "boolean",
+                            "const": False,
+                        }
+                    },
                 )
             }
             | {name: schemas[name] for name in sorted(schemas)},
@@ -153,7 +179,7 @@ def _operation(facts: Template, route: Route, endpoint: Endpoint, schemas: Json)
         "x-roles": roles,
     }
     if parameters := [
-        *_path_parameters(route, name),
+        *_path_parameters(route, endpoint, name),
         *_query_parameters(endpoint.query),
         *([_IF_MATCH] if endpoint.conditional else []),
     ]:
@@ -169,14 +195,19 @@ def _operation(facts: Template, route: Route, endpoint: Endpoint, schemas: Json)
     return operation
 
 
-def _path_parameters(route: Route, name: str) -> list[Json]:
-    names = [part[1:-1] for part in (route.path or "").split("/") if part.startswith("{")]
-    uuid = _plain({"type": "string"}, {}, "id")
+def _path_parameters(route: Route, endpoint: Endpoint, name: str) -> Iterable[Json]:
     given = examples.event(name).get("pathParameters", {})
-    return [
-        {"name": name, "in": "path", "required": True, "schema": uuid, "example": given[name]}
-        for name in names
-    ]
+    of = endpoint.not_found.message.removesuffix(" not found").lower() if endpoint.not_found else ""
+    for part in (route.path or "").split("/"):
+        if part.startswith("{"):
+            yield {
+                "name": part[1:-1],
+                "in": "path",
+                "required": True,
+                "description": f"Id of the {of}",
+                "schema": _plain({"type": "string"}, {}, "id"),
+                "example": given[part[1:-1]],
+            }
 
 
 def _query_parameters(model: type[BaseModel] | None) -> Iterable[Json]:
@@ -199,37 +230,41 @@ def _without_null(schema: Json) -> Json:
 
 def _success(name: str, endpoint: Endpoint, schemas: Json) -> Json:
     answer = get_type_hints(endpoint.function)["return"]
-    headers: Json = {"ETag": _ETAG} if endpoint.etag else {}
+    headers: Json = _ETAG if endpoint.etag else {}
     if answer is Redirect:
-        location = {"schema": {"type": "string", "format": "uri"}, "description": "The meeting"}
-        headers = {"Location": location} | headers
-        return {"302": {"description": "To the meeting, without a body", "headers": headers}}
-    data: Json
+        location = _header("Location", "The meeting's address", format="uri")
+        return {"302": {"description": "To the meeting, without a body", "headers": location | headers}}
+    whole: Json
+    told = _told(endpoint.message)
     if get_origin(answer) is Page:
         rows = {"type": "array", "items": _schema(get_args(answer)[0], schemas)}
-        data = {"rows": rows, "pagination": _schema(Pagination, schemas)}
+        data = {"data": rows | {"description": "The rows of the page"}}
+        pagination = _schema(Pagination, schemas) | {"description": "Where in the list the page lies"}
+        if endpoint.enveloped is envelope.page_within:
+            page = _object(data, {"pagination": pagination})
+            whole = _object({"data": page | {"description": "The page"}}, told)
+        else:
+            whole = _object(data, told, {"pagination": pagination})
     elif isinstance(endpoint.enveloped, Each):
         (result, _) = get_args(get_args(answer)[0])
-        done = _object({"data": _schema(result, schemas)}, *_told(endpoint.enveloped.message))
-        data = {"rows": {"type": "array", "items": {"anyOf": [done, {"$ref": f"{SCHEMAS}Failure"}]}}}
+        done = _object({"data": _schema(result, schemas) | _ASKED}, _told(endpoint.enveloped.message))
+        each = {"anyOf": [done, {"$ref": f"{SCHEMAS}Failure"}]}
+        answers = {"type": "array", "items": each, "description": "The answer to each, in the order asked"}
+        whole = _object({"data": answers}, told)
     else:
-        data = {"rows": _schema(answer, schemas)}
-    told = _told(endpoint.message)
-    if endpoint.enveloped is envelope.page_within:
-        whole = _object({"data": _object({"data": data["rows"]}, {"pagination": data["pagination"]})}, *told)
-    elif endpoint.enveloped is envelope.page_beside:
-        whole = _object({"data": data["rows"]}, *told, {"pagination": data["pagination"]})
-    else:
-        whole = _object({"data": data["rows"]}, *told)
+        whole = _object({"data": _schema(answer, schemas) | _ASKED}, told)
     content = {"application/json": {"schema": whole, "example": examples.answer(name)}}
     return {
         "200": {"description": "Success", **({"headers": headers} if headers else {}), "content": content}
     }
 
 
-def _told(message: str) -> list[Json]:
+def _told(message: str) -> Json:
     """The rest of the envelope of a success."""
-    return [{"message": {"const": message}}, {"status": {"const": True}}]
+    return {
+        "message": {"description": "That it succeeded, in words", "type": "string", "const": message},
+        "status": {"description": "True when the request succeeded", "type": "boolean", "const": True},
+    }
 
 
 def _errors(endpoint: Endpoint) -> list[type[ApiError]]:
@@ -255,9 +290,9 @@ def _failures(endpoint: Endpoint) -> Json:
     return dict(sorted((answers | {"500": {"$ref": "#/components/responses/Fault"}}).items()))
 
 
-def _failure(description: str, errors: Iterable[type[ApiError]], header: str | None = None) -> Json:
+def _failure(description: str, errors: Iterable[type[ApiError]], headers: Json | None = None) -> Json:
     answer = _failure_of([error.message for error in errors], description)
-    return answer | ({"headers": {header: {"schema": {"type": "string"}}}} if header else {})
+    return answer | ({"headers": headers} if headers else {})
 
 
 def _failure_of(messages: Iterable[str], description: str) -> Json:
@@ -271,17 +306,49 @@ def _object(*fields: Json) -> Json:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-class _Numbers(GenerateJsonSchema):
-    """Decimals are JSON numbers here, exact as they are."""
+class _Described(GenerateJsonSchema):
+    """With what stands below each field of a type; Decimals are JSON numbers here, exact as they are."""
 
     def decimal_schema(self, schema: Any) -> Json:
-        return {"type": "number"}
+        return {"type": "number", **{name: schema[name] for name in _BOUNDS if name in schema}}
+
+    def typed_dict_schema(self, schema: Any) -> Json:
+        return _with_meanings(super().typed_dict_schema(schema), schema["cls"])
+
+    def model_schema(self, schema: Any) -> Json:
+        return _with_meanings(super().model_schema(schema), schema["cls"])
+
+
+def _with_meanings(made: Json, of: type) -> Json:
+    meanings = _meanings(of)
+    for name, schema in made["properties"].items():
+        if name in meanings:
+            schema |= _joined(schema, {"description": meanings[name]})
+    return made
+
+
+def _meanings(of: type) -> dict[str, str]:
+    """The strings below a type's fields, its bases' too; Python itself drops them, so they cost no start."""
+    bases = getattr(of, "__orig_bases__", of.__bases__)
+    found = {
+        name: meaning
+        for base in bases
+        if isinstance(base, type) and base.__module__.startswith("teaching.")
+        for name, meaning in _meanings(base).items()
+    }
+    (declared,) = ast.parse(textwrap.dedent(inspect.getsource(of))).body
+    assert isinstance(declared, ast.ClassDef)
+    for field, below in pairwise(declared.body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
+                found[name] = inspect.cleandoc(meaning).replace("\n", " ")
+    return found
 
 
 def _schema(of: Any, schemas: Json, *, hoist: bool = True) -> Json:
     """The type's schema; objects with a name go to `schemas`, to be referred to."""
     made = TypeAdapter(of).json_schema(
-        mode="validation", ref_template=f"{SCHEMAS}{{model}}", schema_generator=_Numbers
+        mode="validation", ref_template=f"{SCHEMAS}{{model}}", schema_generator=_Described
     )
     named = made.pop("$defs", {})
     if hoist:
@@ -305,8 +372,11 @@ def _plain(schema: Mapping[str, Any], enums: Mapping[str, list[str]], name: str 
         }
     if options := [_plain(option, enums, name) for option in schema.get("anyOf", [])]:
         rest = {key: value for key, value in schema.items() if key != "anyOf"}
-        return _nullable(options) | _plain(rest, enums)
-    plain = {key: value for key, value in schema.items() if key != "title"}
+        return _joined(_nullable(options), _plain(rest, enums))
+    plain = {key: value for key, value in schema.items() if key != "title" and key not in _BOUNDS}
+    for key, (bound, tighter) in _BOUNDS.items():
+        if key in schema:
+            plain[bound] = tighter(schema[key], plain.get(bound, schema[key]))
     if "properties" in plain:
         plain["properties"] = {key: _plain(value, enums, key) for key, value in plain["properties"].items()}
     form = _FORMATS.get(name.rpartition("_")[2])
@@ -314,15 +384,13 @@ def _plain(schema: Mapping[str, Any], enums: Mapping[str, list[str]], name: str 
         plain["format"] = form
         if form in _PATTERNS:
             plain["pattern"] = _PATTERNS[form]
-    if plain.get("type") not in ("integer", "number"):
-        return plain
-    if name in _LEAST:
-        plain["minimum"] = _LEAST[name]
-    if name in _BELOW:
-        plain["exclusiveMaximum"] = _BELOW[name]
-    if name in _EXPLAINED:
-        plain["description"] = _EXPLAINED[name]
     return plain
+
+
+def _joined(of_type: Json, of_field: Json) -> Json:
+    """What a field says, then what its type says of every such field."""
+    told = [each["description"] for each in (of_field, of_type) if "description" in each]
+    return of_type | of_field | ({"description": " ".join(told)} if told else {})
 
 
 def _nullable(options: list[Json]) -> Json:

@@ -1,15 +1,18 @@
+from collections.abc import Iterator
 from contextlib import nullcontext
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from local import openapi
 from local.template import Template
 from teaching import jsons
+from teaching.fields import Note, Score, Strict
 from teaching.http.pages import PageQuery
 from teaching.limits import SCORE_DIGITS
 from tests import support
@@ -120,6 +123,66 @@ def test_a_score_tells_its_digits(document: dict[str, Any], name: str) -> None:
     score = document["components"]["schemas"][name]["properties"]["score"]
     assert (score["minimum"], score["exclusiveMaximum"]) == (0, 10**SCORE_DIGITS)
     assert str(SCORE_DIGITS) in score["description"]
+
+
+def fields(schema: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field of every object in a schema, with the way to it."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "object":
+            for name, field in schema.get("properties", {}).items():
+                yield f"{where}.{name}", field
+        for name, part in schema.items():
+            if name not in ("example", "examples"):
+                yield from fields(part, f"{where}.{name}")
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from fields(part, where)
+
+
+OPAQUE = ("profile", "response_snapshot", "data")
+"""What other services put there may be any JSON."""
+
+
+def test_every_field_has_a_meaning_and_a_type(document: dict[str, Any]) -> None:
+    found = dict(fields(document))
+    assert len(found) > 100
+    assert [name for name, field in found.items() if not field.get("description")] == []
+    untyped = {name for name, field in found.items() if not field.keys() & {"type", "$ref", "anyOf"}}
+    assert {name for name in untyped if not name.endswith(OPAQUE)} == set()
+
+
+def test_every_parameter_and_header_has_a_meaning(document: dict[str, Any]) -> None:
+    described = list(operations(document).values())
+    parameters = [each for operation in described for each in operation.get("parameters", [])]
+    answers = [answer for operation in described for answer in operation["responses"].values()]
+    answers += document["components"]["responses"].values()
+    headers = [header for answer in answers for header in answer.get("headers", {}).values()]
+    assert len(headers) >= 3
+    assert [each for each in parameters + headers if not each.get("description")] == []
+
+
+def test_a_limit_that_is_changed_in_a_type_alone_changes_the_document() -> None:
+    class Least(Strict):
+        score: Annotated[Score, Field(ge=1, le=100)]
+
+    class Other(Strict):
+        """Its fields have meanings of their own."""
+
+        score: Annotated[Score, Field(lt=50)] | None = None
+        """In points."""
+        plain: Annotated[Decimal, Field(gt=0, le=7)]
+        note: Annotated[Note, Field(max_length=5)] = ""
+
+    schemas: dict[str, Any] = {}
+    openapi._schema(Least, schemas)
+    openapi._schema(Other, schemas)
+    score = schemas["Least"]["properties"]["score"]
+    assert (score["minimum"], score["maximum"], score["exclusiveMaximum"]) == (1, 100, 10**SCORE_DIGITS)
+    other = schemas["Other"]["properties"]
+    assert (other["score"]["type"], other["score"]["exclusiveMaximum"]) == (["number", "null"], 50)
+    assert other["score"]["description"].startswith(f"In points. At most {SCORE_DIGITS} digits")
+    assert other["plain"] == {"type": "number", "exclusiveMinimum": 0, "maximum": 7}
+    assert other["note"]["maxLength"] == 5
 
 
 def test_the_functions_answer_as_described(

@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     StringConstraints,
     ValidationError,
 )
@@ -19,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from teaching import clock, jsons, limits
 from teaching.clock import utc_text
-from teaching.limits import SCORE_DIGITS
+from teaching.limits import SCORE_DIGITS, SCORE_LEAST
 
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 COUNT_DIGITS = 18
@@ -106,8 +107,8 @@ def _utc(value: str) -> str:
 
 
 def _score(value: Any) -> Decimal:
-    if not _is_number(value) or value < 0:
-        raise must("a number, 0 or more")
+    if not _is_number(value) or value < SCORE_LEAST:
+        raise must(f"a number, {SCORE_LEAST} or more")
     score = Decimal(value)
     _, digits, exponent = score.as_tuple()
     significant = "".join(map(str, digits)).rstrip("0")
@@ -137,12 +138,21 @@ AnyText = Annotated[str, BeforeValidator(_text)]
 """For a type that sets a limit of its own."""
 Text = Annotated[AnyText, StringConstraints(max_length=limits.TEXT_MOST)]
 Note = Annotated[AnyText, StringConstraints(max_length=limits.NOTE_MOST), bytes_of(limits.NOTE_MOST)]
-Uuid = Annotated[str, AfterValidator(_uuid)]
-Utc = Annotated[str, AfterValidator(_utc)]
+Uuid = Annotated[
+    str, AfterValidator(_uuid), Field(json_schema_extra={"format": "uuid", "pattern": f"^{UUID_PATTERN}$"})
+]
+Utc = Annotated[str, AfterValidator(_utc), Field(json_schema_extra={"format": "date-time"})]
 Changed = Annotated[Utc, AfterValidator(_not_ahead)]
 """When a record was changed, by the clock of the service that sends it."""
-Score = Annotated[Decimal, BeforeValidator(_score)]
-CountingNumber = Annotated[int, BeforeValidator(_digits)]
+Score = Annotated[
+    Decimal,
+    BeforeValidator(_score),
+    Field(
+        json_schema_extra={"minimum": SCORE_LEAST, "exclusiveMaximum": 10**SCORE_DIGITS},
+        description=f"At most {SCORE_DIGITS} digits, before and after the point together.",
+    ),
+]
+CountingNumber = Annotated[int, BeforeValidator(_digits), Field(json_schema_extra={"minimum": 1})]
 
 
 class Strict(BaseModel):

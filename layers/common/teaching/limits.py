@@ -23,6 +23,7 @@ PER_PAGE = 25
 PER_PAGE_MOST = 100
 SEARCH_LEAST, SEARCH_MOST = 2, 100
 """Characters of a search."""
+SCORE_LEAST = 0
 SCORE_DIGITS = 15
 """A JSON number of up to 15 digits survives every client's floating point unchanged."""
 

@@ -61,57 +61,94 @@ class Mark(Strict):
     """The body of "Mark Coaching Presence". Notes not given stay as they are; null takes them away."""
 
     participant_id: Uuid
+    """One of the session's roster."""
     status: Annotated[Attendance, Field(strict=False)]
+    """Whether the participant came."""
     feedback_notes: Note | None = None
+    """The asesor's notes on the participant."""
     joined_at: Utc | None = None
+    """When the participant joined, with an offset or Z. Unless given, `present` and `late` take the stored
+    time or else now, `absent` and `excused` none.
+    """
 
 
 class Marks(Strict):
     """The body of "Mark Coaching Presences"."""
 
     presences: Annotated[list[Annotated[Mark, or_failure()]], SIZE, each_once("participant_id")]
+    """Each is marked alone: some may fail where others succeed."""
 
 
 class SessionRow(TypedDict):
     id: str
+    """Of the session."""
     title: str
+    """As its service named it."""
     start_time: str
+    """When it is planned to begin."""
     end_time: str
+    """When it is planned to end."""
     audience_type: str
+    """For whom it is, such as `participant`."""
     coaching_type: str
+    """What it is for, such as `classification`."""
     stage: str
+    """Stage of the programme, such as `regional`."""
     status: Status
+    """`scheduled`, then `ongoing` once started and `completed` once ended; or `cancelled` before it began."""
     asesor: Person
+    """Who holds it."""
 
 
 class PresenceRow(TypedDict):
     id: str | None
+    """Of the mark; null while there is none."""
     session_id: str
+    """The session."""
     participant_id: str
+    """Who was invited."""
     status: Attendance
+    """As marked; `absent` while there is no mark."""
     created_at: str | None
+    """When the first mark was made; null while there is none."""
     updated_at: str | None
+    """When the mark was last changed; null while there is none."""
     feedback_notes: str | None
+    """The asesor's notes on the participant."""
     joined_at: str | None
+    """When the participant joined; null for who did not, unless the mark gave a time."""
     user: Person
+    """The participant."""
 
 
 class MarkedPresence(TypedDict):
     id: str
+    """Of the mark; the same however often it is changed."""
     session_id: str
+    """The session."""
     participant_id: str
+    """Who was marked."""
     status: Attendance
+    """As marked."""
     first_joined_at: str | None
+    """The first `joined_at` that was ever stored; it stays."""
     joined_at: str | None
+    """When the participant joined; null for who did not, unless the mark gave a time."""
     feedback_notes: str | None
+    """The asesor's notes on the participant."""
     created_at: str
+    """When the first mark was made."""
     updated_at: str
+    """When this one was made."""
 
 
 class EndedSession(TypedDict):
     id: str
+    """Of the session."""
     status: Status
+    """`completed`."""
     ended_at: str
+    """When it was ended."""
 
 
 def is_complete(stored: Mapping[str, Any]) -> bool:

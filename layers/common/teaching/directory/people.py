@@ -24,52 +24,85 @@ COMPRESSED_FROM = 250
 
 class Person(TypedDict):
     id: str
+    """Of the user."""
     name: str
+    """Empty while the user is not known here yet."""
     email: str
+    """Empty while the user is not known here yet."""
     profile: Json
+    """Whatever the service that owns users keeps there, or null."""
 
 
 class ParticipantProfile(TypedDict):
     """`nik` and `npwp` are personal: in details only, and never in a log."""
 
     id: str
+    """Of the profile; the participant's own is `user_id`."""
     clasification: str | None
+    """The class of the business, such as `go_digital`; spelt as its service spells it."""
     nik: str | None
+    """Number of the identity card."""
     npwp: str | None
+    """Taxpayer number."""
     last_education: str | None
+    """Highest degree."""
     stage: str | None
+    """Stage of the programme, such as `regional`."""
     start_year: int | None
+    """Year in which the business began."""
     province: str | None
+    """Of the business, as are street, city and postal code."""
     street: str | None
+    """With its number."""
     city: str | None
+    """City or regency."""
     postal_code: str | None
+    """As text: it may begin with 0."""
     source_joined: str | None
+    """How the participant heard of the programme."""
     asesor_id: str | None
+    """The participant's asesor, who may see and grade their submissions; null when there is none."""
     user_id: str
+    """The participant."""
     created_at: str
+    """When its service made it."""
     updated_at: str
+    """When its service last changed it."""
 
 
 class Participant(Person):
     participant_profile: ParticipantProfile | None
+    """Null when the user has none."""
 
 
 class ItemSummary(TypedDict):
     id: str
+    """Of the item."""
     title: str
+    """As participants see it."""
     category: str
+    """What kind of item it is, such as `quiz` or `assignment`."""
 
 
 class MaterialItem(TypedDict):
     id: str
+    """Of the item."""
     module_id: str
+    """The module of the course that it belongs to."""
     title: str
+    """As participants see it."""
     category: str
+    """What kind of item it is, such as `quiz` or `assignment`."""
     sequence: int
+    """Its place in the module."""
     data: Json
+    """The content, as its service keeps it: a quiz's questions, with which option is right."""
     is_published: bool
+    """Whether participants can see it."""
     created_at: str
+    """When its service made it."""
     updated_at: str
+    """When its service last changed it."""
 
 
 def person_copy(user: Mapping[str, Any]) -> Copy:

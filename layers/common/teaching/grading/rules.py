@@ -46,69 +46,103 @@ class SubmissionQuery(PageQuery):
     """The filters of "Get Submissions List"; together they mean AND."""
 
     material_item_id: Uuid | None = None
+    """Only submissions to this item."""
     status: Status | None = None
+    """Only those that stand so."""
     course_id: Uuid | None = None
+    """Only submissions of this course."""
 
 
 class Grade(Strict):
     """The body of "Grade Submission". Feedback that is not given stays as it is; null takes it away."""
 
     score: Score
+    """The points. There is no upper bound but the digits: bonus points exist."""
     feedback: Note | None = None
+    """To the participant."""
 
 
 class GradeOf(Grade):
     """A grade among many."""
 
     id: str
+    """Of the submission."""
 
 
 class Grades(Strict):
     """The body of "Grade Submissions"."""
 
     grades: Annotated[list[Annotated[GradeOf, or_failure(SubmissionNotFound)]], SIZE, each_once("id")]
+    """Each is graded alone: some may fail where others succeed."""
 
 
 class SubmissionRow(TypedDict):
     id: str
+    """Of the submission."""
     submitted_at: str | None
+    """When it was handed in; null while it is in progress."""
     graded_at: str | None
+    """When it got its score; null without one."""
     graded_by: Person | None
-    score: Decimal | None
+    """Who graded it; null without a grade, and when a quiz scored itself."""
+    score: Score | None
+    """The points; null without any."""
     status: Status
+    """`in_progress` until handed in, then `submitted`, and `graded` once a person has graded it."""
     user: Person
+    """The participant."""
     item: ItemSummary
+    """What was answered."""
 
 
 class GradedSubmission(TypedDict):
     id: str
+    """Of the submission."""
     user_id: str
+    """The participant."""
     item_id: str
-    score: Decimal | None
+    """What was answered."""
+    score: Score | None
+    """The points; null without any."""
     response_snapshot: Json
+    """The participant's answers, as the service that owns submissions keeps them."""
     status: Status
+    """`in_progress` until handed in, then `submitted`, and `graded` once a person has graded it."""
     feedback: str | None
+    """The grader's words to the participant; null without any."""
     graded_at: str | None
+    """When it got its score; null without one."""
     graded_by: Person | None
+    """Who graded it; null without a grade, and when a quiz scored itself."""
     submitted_at: str | None
+    """When it was handed in; null while it is in progress."""
     updated_at: str
+    """When it was last changed."""
     course_id: str
+    """The course that the item belongs to."""
 
 
 class SubmissionDetails(GradedSubmission):
     user: Participant
+    """The participant, with their profile."""
     item: MaterialItem
+    """What was answered, with its content."""
 
 
 class SubmissionTotal(TypedDict):
     total: int
+    """`pending` and `graded` together; what is in progress is not counted."""
     pending: int
+    """Handed in and not yet graded by a person: those that are `submitted`."""
     graded: int
+    """Graded by a person."""
 
 
 class Statistics(TypedDict):
     submission_total: SubmissionTotal
+    """How many submissions there are."""
     average_score: Decimal
+    """Mean score of the graded ones, rounded to two decimals; 0 when there are none."""
 
 
 def row(stored: Mapping[str, Any]) -> SubmissionRow:

@@ -27,8 +27,13 @@ class PageQuery(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    limit: CountingNumber = limits.PER_PAGE
+    limit: CountingNumber = Field(
+        limits.PER_PAGE,
+        description=f"Rows of a page; above {limits.PER_PAGE_MOST} it is served as {limits.PER_PAGE_MOST}, "
+        "and `per_page` says so",
+    )
     page: CountingNumber = 1
+    """Which page, the first is 1."""
     search: Annotated[str | None, AfterValidator(lambda value: value and _search(value))] = Field(
         None,
         description=f"{limits.SEARCH_LEAST} to {limits.SEARCH_MOST} characters; "
@@ -47,11 +52,17 @@ class PageQuery(BaseModel):
 
 class Pagination(TypedDict):
     current_page: int
+    """The page that was asked for, also one past the end."""
     per_page: int
+    """How many rows a full page has."""
     total_items: int
+    """How many rows the whole list has."""
     total_pages: int
+    """How many pages that makes; 0 without any row."""
     next_page: int | None
+    """Null on the last page and past it."""
     prev_page: int | None
+    """The page before, past the end the last that has rows; null on the first, and when there are no rows."""
 
 
 @dataclass(frozen=True)
