@@ -22,7 +22,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-from local import npm
+from local import indexes, npm
 from local.template import REGION, ROOT, Template
 
 _PACKAGE = npm.Package(
@@ -97,9 +97,20 @@ def _prepare(folder: Path) -> None:
 
 
 def create_tables(endpoint: str, template: Template) -> list[str]:
-    """Creates the template's tables that are not there yet; gives their names."""
+    """Creates the template's tables that are not there yet, and gives their names; brings the indexes of
+    the others to what the template says.
+
+    Raises `StoreError` for a table that is there but for its keys or its stream.
+    """
     dynamo = client("dynamodb", endpoint)
     existing = set(dynamo.list_tables()["TableNames"])
+    for name in sorted(existing.intersection(template.tables)):
+        wanted, found = template.tables[name], dynamo.describe_table(TableName=name)["Table"]
+        if what := indexes.differs(wanted, found):
+            raise StoreError(
+                f"the {what} of {name} are not those of the data that is kept: `make reset` forgets the data"
+            )
+        indexes.update(dynamo, wanted, found)
     missing = [name for name in template.tables if name not in existing]
     for name in missing:
         dynamo.create_table(**template.tables[name])
