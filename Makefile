@@ -16,7 +16,11 @@ BIN = .venv/bin
 READY = .venv/ready
 SAM = .venv/sam
 
-.PHONY: help start test soak token load redrive check format bench build openapi clean
+# Some files of tests need no second process, and the SAM CLI only where they test what it builds.
+FILES = $(filter tests/%,$(ARGS))
+BUILT = $(if $(FILES),$(filter tests/built%,$(FILES)),all)
+
+.PHONY: help start reset test soak token load redrive check format bench build openapi clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +28,11 @@ help: ## Show this
 start: $(READY) ## Serve everything on http://127.0.0.1:3000 (PORT, HOST, DATA_DIR=.data)
 	@exec $(BIN)/python -m local.start
 
-test: $(READY) $(SAM)/ready ## Run every test
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+reset: $(READY) ## Forget the local data: the next start begins with today's demo
+	@exec $(BIN)/python -m local.reset
+
+test: $(READY) $(if $(BUILT),$(SAM)/ready) ## Run every test, or those of ARGS=tests/local/test_load.py
+	@$(BIN)/python -m pytest $(if $(FILES),,-n 2 --dist worksteal) $(ARGS)
 
 soak: $(READY) ## Simulate SEEDS=0:10000 schedules of everything at once, or one seed again with its trace
 	@exec $(BIN)/python -m tests.simulation $(if $(findstring :,$(SEEDS)),$(SEEDS),--trace $(SEEDS))
@@ -44,6 +51,7 @@ check: $(READY) $(SAM)/ready ## Lint, types, template, API document: seconds
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(SAM)/bin/sam validate --lint
+	@$(BIN)/python -m local.complete
 	@$(BIN)/python -m local.openapi --check
 	@$(BIN)/python -m local.routes --check
 
@@ -59,6 +67,7 @@ build: $(READY) $(SAM)/ready ## Build for deployment (sam deploy follows)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM)/bin/sam build
 
 openapi: $(READY) ## Write docs/openapi.yaml and README's table of routes anew
+	@$(BIN)/python -m local.complete
 	@$(BIN)/python -m local.openapi
 	@$(BIN)/python -m local.routes
 

@@ -424,7 +424,11 @@ def text(facts: Template) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    fresh = text(template.read())
+    try:
+        fresh = text(template.read())
+    except examples.NoExampleError as error:
+        print(error, file=sys.stderr)
+        return 1
     if "--check" not in arguments:
         DOCUMENT.write_text(fresh, encoding="utf-8")
         return 0

@@ -315,6 +315,7 @@ def test_a_role_allows_just_what_its_function_calls(
             handled.update(calls)
             return result
 
+    assert function in SCENES, f"no scene for {function} in tests/test_permissions.py"
     SCENES[function](Recorded(make_token))
     grants = allowed(TEMPLATE.functions[function])
     assert handled == {call for actions, resources in grants for call in product(actions, resources)}
