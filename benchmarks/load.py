@@ -1,6 +1,6 @@
 """A programme of any size in DynamoDB Local, as the functions would have left it, without going through them.
 
-The rows are made by the layer's own rules from a programme of the demo; the count trees are built from
+The rows are made by the layer's own rules from a made-up programme; the count trees are built from
 the bottom, their nodes as full as random growth leaves them. How much of it is stored is for who
 measures to say (`Part`). A longer history of sessions than the programme has is added, without rosters
 or search.
@@ -23,7 +23,8 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 from uuid import UUID
 
-from local import aws, demo, store
+from benchmarks.programme import programme, skewed_programme
+from local import aws, store
 from local.load import progress_bar
 from local.template import Template
 from teaching import clock, dynamo, sqs
@@ -142,10 +143,10 @@ def loaded(
 def fill(world: World, *, months: int = 24, profile: Data | None = None) -> World:
     """Fills the empty tables of the store that the environment names."""
     if world.spread is Spread.SKEWED:
-        records = demo.skewed_programme(world.submissions, seed=SEED, months=months, end=END)
+        records = skewed_programme(world.submissions, seed=SEED, months=months, end=END)
     else:
         burst = world.spread is Spread.BURST
-        records = demo.programme(world.submissions, seed=SEED, burst=burst, months=months, end=END)
+        records = programme(world.submissions, seed=SEED, burst=burst, months=months, end=END)
     with progress_bar("") as progress, _Writer() as writer:
         for kind, of_kind in groupby(records, lambda record: record["type"]):
             data = (record["data"] for record in of_kind)

@@ -38,7 +38,7 @@ SHARDS = 4
 OF_A_SHARD = 400
 _TRIES = 20
 _HOURS = 60
-"""Between beginning and handing in, at most: as in the demo."""
+"""Between beginning and handing in, at most: as in programme.py."""
 
 
 _CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)

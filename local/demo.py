@@ -1,113 +1,27 @@
-"""A made-up programme for small businesses, as the records that other services would send.
+"""A made-up programme for small businesses, as it would be today.
 
-`records` is the demo: the spec's own examples and some four hundred submissions around them.
-`programme` is the same at any size, for loads and benchmarks. Both yield lines
-`{"type": "user.saved", "data": {…}}`, what is referred to before what refers to it, and the
-same lines from the same seed. `python -m local.demo` prints the demo.
+`made(now)` gives what other services would have sent (`records`) and what asesors would have asked of the
+API since (`requests`). The spec's own people and things have the spec's times; all else is relative to
+`now`, in office hours of Jakarta, and the same for a whole day. People and texts are in demo.yaml: what is
+to be added there needs no code. `python -m local.demo` prints the records.
 """
 
-import heapq
 import json
-import math
 import signal
 import unicodedata
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from itertools import count, cycle, islice, product
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import cycle, product
 from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import yaml
+
+from local import examples
+from local.template import ROOT
+
 Record = dict[str, Any]
-
-GIVEN_NAMES = (
-    "Siti, Siti Aisyah, Dewi, Putri, Putri Ayu, Rina, Rizky, Muhammad Rizky, Agus, Budi, "
-    "Andi, André, Joko, I Made, Ni Luh, Ni Luh Ayu, Nur'aini, Zoë, José, Renée, Maria, "
-    "Maria Goreti, Yosefa, Yohanes, Fitri, Ketut, Tuti, Ujang, Asep, Ikhsan, Dian, Bambang, "
-    "Eko, Sri, Laras, Théa"
-)
-FAMILY_NAMES = (
-    "Wijaya, Saputra, Nugroho, Siregar, Nasution, Simanjuntak, Lubis, Tanjung, Hidayat, "
-    "Pratama, Kusuma, Gunawan, Manuhutu, Tanasalé, Lumentut, Sihombing, Wibowo, Suryadi, "
-    "Hasibuan, Latuconsina, Permana, Ramadhani, Prasetyo, Daéng"
-)
-PLACES = (  # province, city, street, postal code
-    ("Jawa Barat", "Bandung", "Jl. Braga", "40111"),
-    ("Jawa Barat", "Bogor", "Jl. Pajajaran", "16143"),
-    ("Jawa Tengah", "Semarang", "Jl. Pandanaran", "50134"),
-    ("Jawa Timur", "Surabaya", "Jl. Tunjungan", "60275"),
-    ("Jawa Timur", "Malang", "Jl. Ijen", "65119"),
-    ("DI Yogyakarta", "Yogyakarta", "Jl. Malioboro", "55271"),
-    ("Bali", "Denpasar", "Jl. Gajah Mada", "80112"),
-    ("Sumatera Utara", "Medan", "Jl. Kesawan", "20111"),
-    ("Sumatera Barat", "Padang", "Jl. Khatib Sulaiman", "25137"),
-    ("Sulawesi Selatan", "Makassar", "Jl. Somba Opu", "90113"),
-    ("Nusa Tenggara Timur", "Kupang", "Jl. El Tari", "85111"),
-    ("Maluku", "Ambon", "Jl. Pattimura", "97124"),
-)
-BUSINESSES = (
-    "Keripik Singkong Bu Darmi",
-    "Batik Tulis Sekar Arum",
-    "Kopi Gayo Bang Ucok",
-    "Tenun Ikat Mama Yuli",
-    "Sambal Roa Kak Meiske",
-    "Warung Soto Pak Karyo",
-    "Kerajinan Rotan Mandiri",
-    "Sepatu Kulit Cibaduyut Jaya",
-    "Jamu Gendong Mbok Nah",
-    "Madu Hutan Sumbawa",
-    "Rendang Uni Rosna",
-    "Sabun Kelapa Nusa Wangi",
-)
-CLASSES = ("go_modern", "go_digital", "go_online", "go_global")
-EDUCATIONS = ("Junior High School", "Senior High School", "Diploma", "Bachelor Degree", "Master Degree")
-SOURCES = ("Instagram", "Facebook", "WhatsApp", "Dinas Koperasi", "Teman", "Website")
-
-TOPICS = (
-    "Digital",
-    "Pemasaran Daring",
-    "Keuangan Usaha",
-    "Ekspor",
-    "Kemasan dan Merek",
-    "Legalitas Usaha",
-    "Produksi",
-    "Layanan Pelanggan",
-    "Kepemimpinan",
-    "Fotografi Produk",
-)
-FORMS = (  # the items of every course, in their sequence
-    ("Tugas: Peta Jalan {}", "assignment"),
-    ("Quiz {} Dasar", "quiz"),
-    ("Esai: {} bagi Usaha Saya", "essay"),
-    ("Studi Kasus {}", "case_study"),
-    ("Quiz {} Lanjutan", "quiz"),
-    ("Proyek Akhir {}", "assignment"),
-    ("Refleksi {}", "essay"),
-    ("Quiz {} Praktik", "quiz"),
-    ("Tugas: Rencana 90 Hari {}", "assignment"),
-    ("Studi Kasus Kelompok {}", "case_study"),
-)
-QUESTIONS = (  # the right answer comes first
-    ("Apa manfaat pembukuan harian?", "Laba usaha terlihat jelas", "Pajak selalu nol"),
-    ("Apa isi label pangan yang wajib?", "Tanggal kedaluwarsa", "Nama pemilik toko", "Nomor rekening"),
-    ("Apa tanda pelanggan setia?", "Membeli kembali", "Menawar paling rendah"),
-    ("Untuk apa NIB?", "Identitas pelaku usaha", "Izin mendirikan bangunan", "Bukti lunas pajak"),
-    ("Apa guna foto produk yang baik?", "Membangun kepercayaan", "Mengganti deskripsi", "Menutupi cacat"),
-    ("Bagaimana menetapkan harga?", "Menghitung biaya dan margin", "Mengikuti harga termurah"),
-    ("Kapan stok dihitung?", "Secara berkala", "Saat gudang kosong", "Setahun sekali"),
-    ("Apa manfaat merek terdaftar?", "Perlindungan hukum", "Bebas ongkos kirim"),
-)
-WORKS = (
-    "{} kini mencatat penjualan harian dan membalas pesan pelanggan dalam satu jam.",
-    "Kami di {} mengganti kemasan dan menambah label halal; penjualan naik seperempat.",
-    "{} membuka toko daring. Tantangan terbesar kami foto produk dan ongkos kirim.",
-    "Rencana {}: melatih dua pegawai, menata stok, lalu mencoba pasar luar kota.",
-)
-FEEDBACKS = (  # by score: below 70, below 85, the rest
-    ("Perdalam lagi analisisnya, lalu sertakan angka.", "Belum menjawab soal ketiga."),
-    ("Sudah baik, tambahkan bukti pendukung.", "Langkahnya jelas, jadwalnya belum."),
-    ("Bagus sekali, siap diterapkan.", "Lengkap dan runtut. Pertahankan!"),
-)
 
 
 class Person(NamedTuple):
@@ -124,91 +38,25 @@ PARTICIPANT = Person("participant", "54b509a1-cb72-463f-bd8f-a29779624fac", "Sit
 PEOPLE = (ADMIN, ASESOR, PARTICIPANT)
 
 SEED = 2026
-NOW = datetime(2026, 2, 20, 10, tzinfo=UTC)
-"""The demo's present: the spec's session to end is under way, the one to start lies ahead."""
-BEGINNING = datetime(2025, 6, 1, tzinfo=UTC)
+JAKARTA = timezone(timedelta(hours=7))
+SUBMISSIONS = 400
+DAYS = 240
+"""How long ago the programme began."""
+
+_DETAILS = examples.answer("get_submission")["data"]
+_LISTED = examples.answer("list_coachings")["data"]["data"][0]
 
 SPEC_USERS: tuple[Record, ...] = (
-    {
-        "id": ASESOR.id,
-        "name": ASESOR.name,
-        "email": "asesor@email.com",
-        "profile": None,
-        "role": ASESOR.role,
-        "participant_profile": None,
-    },
-    {
-        "id": PARTICIPANT.id,
-        "name": PARTICIPANT.name,
-        "email": "iqbalbtr@email.com",
-        "profile": None,
-        "role": PARTICIPANT.role,
-        "participant_profile": {
-            "id": "ac036d69-373c-4283-a7e6-827301d1cfc6",
-            "clasification": "go_digital",
-            "nik": "3201121509950003",
-            "npwp": "123456789012345",
-            "last_education": "Bachelor Degree",
-            "stage": "regional",
-            "start_year": 2018,
-            "province": "Jawa Barat",
-            "street": "Jl. Asia Afrika No. 45",
-            "city": "Bandung",
-            "postal_code": "40111",
-            "source_joined": "Instagram",
-            "asesor_id": ASESOR.id,
-            "user_id": PARTICIPANT.id,
-            "created_at": "2026-02-18T06:17:20.043Z",
-            "updated_at": "2026-02-18T06:57:16.207Z",
-        },
-    },
+    {**_LISTED["asesor"], "role": ASESOR.role, "participant_profile": None},
+    {**_DETAILS["user"], "role": PARTICIPANT.role},
 )
-SPEC_ITEM: Record = {
-    "id": "11111111-bbbb-4111-8111-111111111111",
-    "module_id": "11111111-1111-4111-8111-111111111111",
-    "course_id": "fd2dbe2b-dabe-4cdd-b72a-9a5f3c8774e3",
-    "title": "Quiz Digital Dasar",
-    "category": "quiz",
-    "sequence": 2,
-    "data": {
-        "title": "Quiz Fundamental",
-        "category": "quiz",
-        "max_attempts": 1,
-        "questions": [
-            {
-                "id": "aaaaaaaa-1111-4111-8111-aaaaaaaaaaaa",
-                "points": 100,
-                "options": [
-                    {
-                        "id": "bbbbbbbb-1111-4111-8111-bbbbbbbbbbbb",
-                        "is_correct": True,
-                        "option_text": "Efisiensi operasional",
-                    },
-                    {
-                        "id": "cccccccc-1111-4111-8111-cccccccccccc",
-                        "is_correct": False,
-                        "option_text": "Menambah birokrasi",
-                    },
-                ],
-                "question_text": "Apa manfaat digitalisasi?",
-            }
-        ],
-        "passing_score": 100,
-        "time_limit_seconds": 600,
-    },
-    "is_published": True,
-    "created_at": "2026-02-15T13:42:23.377Z",
-    "updated_at": "2026-02-19T11:58:34.068Z",
+SPEC_ITEM: Record = {**_DETAILS["item"], "course_id": _DETAILS["course_id"]}
+SPEC_SUBMISSION: Record = {
+    **{name: value for name, value in _DETAILS.items() if name not in ("user", "item")},
+    "created_at": "2026-02-18T06:24:51.730Z",
 }
 SPEC_SESSION: Record = {
-    "id": "dae6ad3f-06e8-4f0f-9d1d-db43b0e12672",
-    "title": "Coaching Go Digital Batch 1",
-    "start_time": "2026-03-10T09:00:00.000Z",
-    "end_time": "2026-03-10T11:00:00.000Z",
-    "audience_type": "participant",
-    "coaching_type": "classification",
-    "stage": "regional",
-    "status": "scheduled",
+    **{name: value for name, value in _LISTED.items() if name != "asesor"},
     "asesor_id": ASESOR.id,
     "meeting_url": "https://meet.example.com/go-digital-1",
     "participant_ids": [PARTICIPANT.id],
@@ -216,7 +64,7 @@ SPEC_SESSION: Record = {
     "updated_at": "2026-02-18T07:02:11.480Z",
 }
 SPEC_SESSION_TO_END: Record = {
-    "id": "c1f8a8a0-1234-4cde-9a12-abcdef123456",
+    "id": examples.answer("end_coaching")["data"]["id"],
     "title": "Klinik Usaha: Pemasaran Daring",
     "start_time": "2026-02-20T09:00:00.000Z",
     "end_time": "2026-02-20T11:00:00.000Z",
@@ -230,427 +78,342 @@ SPEC_SESSION_TO_END: Record = {
     "updated_at": "2026-02-20T08:58:31.640Z",
     "started_at": "2026-02-20T08:58:31.640Z",
 }
-SPEC_SUBMISSION: Record = {
-    "id": "ed6ea4de-c2bd-4eef-a11c-ecef14ea5c8e",
-    "user_id": PARTICIPANT.id,
-    "item_id": SPEC_ITEM["id"],
-    "course_id": SPEC_ITEM["course_id"],
-    "status": "submitted",
-    "score": 100,
-    "response_snapshot": {
-        "answers": [
-            {
-                "answer_id": "bbbbbbbb-1111-4111-8111-bbbbbbbbbbbb",
-                "question_id": "aaaaaaaa-1111-4111-8111-aaaaaaaaaaaa",
-            }
-        ],
-        "category": "quiz",
-    },
-    "feedback": None,
-    "submitted_at": "2026-02-18T06:30:09.094Z",
-    "graded_at": "2026-02-18T06:30:09.094Z",
-    "graded_by": None,
-    "created_at": "2026-02-18T06:24:51.730Z",
-    "updated_at": "2026-02-18T06:30:09.102Z",
-}
+"""The spec tells its id only. In the demo it is under way now."""
 
 
-class _Participant(NamedTuple):
-    """All that a submission or a roster needs of a participant."""
+class Request(NamedTuple):
+    """What an asesor asks of the API."""
 
-    id: str
     asesor_id: str
+    method: str
+    path: str
+    body: Record
 
 
-def records() -> Iterator[Record]:
-    """The demo, at the moment before the spec's requests to start, mark, end and grade."""
-    rng = Random(SEED)
-    users = _Users(rng)
+class Demo(NamedTuple):
+    """Records in an order in which what is referred to comes first; requests come after them all."""
 
-    asesor_ids = [ASESOR.id]
-    participants = []
-    yield _line("user", users.named(ADMIN))
-    yield _line("user", users.new("admin"))
-    yield from (_line("user", user) for user in SPEC_USERS)
-    for _ in range(5):
-        asesor = users.new("asesor")
-        asesor_ids.append(asesor["id"])
-        yield _line("user", asesor)
-    for asesor_id in islice(cycle(asesor_ids), 70):
-        joined = BEGINNING - timedelta(days=rng.uniform(60, 120))
-        user = users.new_participant(asesor_id, joined)
-        participants.append(_Participant(user["id"], asesor_id))
-        yield _line("user", user)
+    records: list[Record]
+    requests: list[Request]
 
-    modules = [(SPEC_ITEM["course_id"], SPEC_ITEM["module_id"]), *_modules(rng, 4)]
-    items = list(_items(rng, modules, 6, BEGINNING - timedelta(days=30)))
-    # The spec's quiz, made last week, takes the place of the one that has its title.
-    items = [item for item in items if item["title"] != SPEC_ITEM["title"]]
-    yield from (_line("item", item) for item in [*items, SPEC_ITEM])
 
-    rosters = {
-        asesor_id: [p.id for p in participants if p.asesor_id == asesor_id] for asesor_id in asesor_ids
+def made(now: datetime) -> Demo:
+    """The demo at the moment before the spec's requests to start, mark, end and grade. `now` is aware."""
+    return _Programme(now).made()
+
+
+def records(now: datetime) -> list[Record]:
+    return made(now).records
+
+
+class _Programme:
+    """What is made so far, and the dice."""
+
+    def __init__(self, now: datetime) -> None:
+        self.told = yaml.safe_load((ROOT / "local" / "demo.yaml").read_text(encoding="utf-8"))
+        self.rng = Random(SEED)
+        self.hour = now.astimezone(JAKARTA).replace(minute=0, second=0, microsecond=0)
+        self.today = self.hour.replace(hour=0)
+        self.began = self.today - timedelta(days=DAYS)
+        self.records: list[Record] = []
+        self.requests: list[Request] = []
+        self.works: dict[str, list[str]] = {}
+        """Of an item, what participants write."""
+        self.businesses: dict[str, str] = {}
+
+    def made(self) -> Demo:
+        asesors = self._staff()
+        participants = self._participants(asesors)
+        items = self._items()
+        self._submissions(participants, items)
+        own = {
+            asesor: [user["id"] for user in participants if _asesor_of(user) == asesor] for asesor in asesors
+        }
+        for asesor, roster in own.items():
+            self._sessions(asesor, roster)
+        self._sessions_around_the_spec(own)
+        return Demo(self.records, self.requests)
+
+    def _add(self, kind: str, data: Record) -> Record:
+        self.records.append({"type": f"{kind}.saved", "data": data})
+        return data
+
+    def _id(self) -> str:
+        return str(UUID(int=self.rng.getrandbits(128), version=4))
+
+    def _staff(self) -> list[str]:
+        """The asesors' ids."""
+        self._add("user", _user(*ADMIN))
+        for name in self.told["admins"]:
+            self._add("user", _user("admin", self._id(), name))
+        for user in SPEC_USERS:
+            self._add("user", user)
+        return [
+            ASESOR.id,
+            *(self._add("user", _user("asesor", self._id(), name))["id"] for name in self.told["asesors"]),
+        ]
+
+    def _participants(self, asesors: Sequence[str]) -> list[Record]:
+        users = []
+        for (name, business, city), asesor in zip(self.told["participants"], cycle(asesors), strict=False):
+            user = _user("participant", self._id(), name)
+            user["participant_profile"] = self._profile(user["id"], asesor, city)
+            self.businesses[user["id"]] = business
+            users.append(self._add("user", user))
+        return users
+
+    def _profile(self, user: str, asesor: str, city: str) -> Record:
+        rng = self.rng
+        province, street, postal_code = self.told["places"][city]
+        joined = _in_office_hours(rng, self.began - timedelta(days=rng.randrange(40, 90)))
+        return {
+            "id": self._id(),
+            "clasification": rng.choice(("go_modern", "go_digital", "go_online", "go_global")),
+            # No province has the number 99, so these are nobody's.
+            "nik": f"99{rng.randrange(10**14):014}",
+            "npwp": f"99{rng.randrange(10**13):013}",
+            "last_education": rng.choice(("Senior High School", "Diploma", "Bachelor Degree")),
+            "stage": rng.choice(("regional", "national")),
+            "start_year": rng.randrange(2005, joined.year),
+            "province": province,
+            "street": f"{street} No. {rng.randrange(1, 200)}",
+            "city": city,
+            "postal_code": postal_code,
+            "source_joined": rng.choice(("Instagram", "Facebook", "WhatsApp", "Dinas Koperasi", "Teman")),
+            "asesor_id": asesor,
+            "user_id": user,
+            "created_at": _text(joined),
+            "updated_at": _text(joined + timedelta(minutes=rng.randrange(5, 60))),
+        }
+
+    def _items(self) -> list[Record]:
+        """Those of every course; the spec's quiz takes the place of the one that has its title."""
+        items = []
+        created = _in_office_hours(self.rng, self.began - timedelta(days=30))
+        for number, course in enumerate(self.told["courses"]):
+            course_id, module_id = self._id(), self._id()
+            if number == 0:
+                course_id, module_id = SPEC_ITEM["course_id"], SPEC_ITEM["module_id"]
+            for sequence, (form, category) in enumerate(self.told["forms"], 1):
+                item = {
+                    "id": self._id(),
+                    "module_id": module_id,
+                    "course_id": course_id,
+                    "title": form.format(course["topic"]),
+                    "category": category,
+                    "sequence": sequence,
+                    "data": self._content(form.format(course["topic"]), category, course["questions"]),
+                    "is_published": True,
+                    "created_at": _text(created),
+                    "updated_at": _text(created + timedelta(minutes=sequence)),
+                }
+                if item["title"] == SPEC_ITEM["title"]:
+                    item = SPEC_ITEM
+                self.works[item["id"]] = course["works"]
+                items.append(self._add("item", item))
+        return items
+
+    def _content(self, title: str, category: str, bank: Sequence[Sequence[str]]) -> Record:
+        content: Record = {"title": title, "category": category}
+        if category != "quiz":
+            return content | {"instructions": "Jelaskan dengan contoh dari usaha Anda.", "max_score": 100}
+        questions = []
+        for text, *answers in self.rng.sample(bank, 4):
+            options = [
+                {"id": self._id(), "is_correct": answer == answers[0], "option_text": answer}
+                for answer in answers
+            ]
+            self.rng.shuffle(options)
+            questions.append({"id": self._id(), "points": 25, "options": options, "question_text": text})
+        return content | {
+            "max_attempts": 1,
+            "questions": questions,
+            "passing_score": 75,
+            "time_limit_seconds": 900,
+        }
+
+    def _submissions(self, participants: Sequence[Record], items: Sequence[Record]) -> None:
+        """The spec's, some more of its quiz since last week, and so many over all the time."""
+        self._add("submission", SPEC_SUBMISSION)
+        of_the_quiz = [(user, SPEC_ITEM) for user in participants if _asesor_of(user) == ASESOR.id][:9]
+        others = [pair for pair in product(participants, items) if pair[1] is not SPEC_ITEM]
+        pairs = self.rng.sample(others, SUBMISSIONS - len(of_the_quiz))
+        for number, (user, item) in enumerate(pairs):
+            day = self.began + timedelta(days=DAYS * number / len(pairs) // 1)
+            self._submission(user, item, day)
+        for number, (user, item) in enumerate(of_the_quiz):
+            self._submission(user, item, self.today - timedelta(days=5 - number // 2))
+        regraded = [
+            record["data"]
+            for record in self.records
+            if record["type"] == "submission.saved"
+            and record["data"]["graded_by"] == ASESOR.id
+            and record["data"]["response_snapshot"]["category"] != "quiz"
+        ]
+        for submission in regraded[-3:]:
+            better = {"score": min(100, submission["score"] + 10), "feedback": self.told["regraded"]}
+            path = f"/api/teaching/submissions/{submission['id']}/grade"
+            self.requests.append(Request(ASESOR.id, "PATCH", path, better))
+
+    def _submission(self, user: Record, item: Record, day: datetime) -> None:
+        """Of that day, from the morning to the evening; graded in the week after, or waiting since."""
+        rng = self.rng
+        begun = day + timedelta(minutes=rng.randrange(7 * 60, 20 * 60), seconds=rng.randrange(60))
+        handed_in = begun + timedelta(minutes=rng.randrange(4, 90))
+        graded = _in_office_hours(rng, handed_in + timedelta(days=rng.randrange(1, 7)))
+        status = "graded" if graded < self.today and rng.random() < 0.85 else "submitted"
+        if self.today - begun < timedelta(days=40) and rng.random() < 0.4:
+            status = "in_progress"
+        is_quiz = item["category"] == "quiz"
+        snapshot, score = self._answers(item, status) if is_quiz else self._work(user["id"], item)
+        times: dict[str, datetime | None] = {"submitted_at": handed_in, "graded_at": None}
+        feedback = None
+        updated = handed_in
+        if status == "graded":
+            band = (score >= 70) + (score >= 85)
+            feedback = rng.choice(self.told["feedbacks"][item["category"]][band])
+            times["graded_at"] = updated = graded
+        elif status == "in_progress":
+            times["submitted_at"] = None
+            updated = begun + timedelta(minutes=3)
+        elif is_quiz:  # scored by the quiz itself; a person may still grade it
+            times["graded_at"] = handed_in
+        submission = {
+            "id": self._id(),
+            "user_id": user["id"],
+            "item_id": item["id"],
+            "course_id": item["course_id"],
+            "status": status,
+            "score": None if times["graded_at"] is None else score,
+            "response_snapshot": snapshot,
+            "feedback": feedback,
+            **{name: time and _text(time) for name, time in times.items()},
+            "graded_by": _asesor_of(user) if status == "graded" else None,
+            "created_at": _text(begun),
+            "updated_at": _text(updated),
+        }
+        self._add("submission", submission)
+
+    def _answers(self, quiz: Record, status: str) -> tuple[Record, int]:
+        """The answers, four in five of them right, and their points; the last lacks while in progress."""
+        questions = quiz["data"]["questions"]
+        answers, points = [], 0
+        for question in questions[:-1] if status == "in_progress" else questions:
+            right = self.rng.random() < 0.8
+            option = next(option for option in question["options"] if option["is_correct"] is right)
+            answers.append({"answer_id": option["id"], "question_id": question["id"]})
+            points += question["points"] if right else 0
+        return {"answers": answers, "category": "quiz"}, points
+
+    def _work(self, user: str, item: Record) -> tuple[Record, int]:
+        """A text about the participant's own business, and what it is worth."""
+        text = self.rng.choice(self.works[item["id"]]).format(self.businesses[user])
+        return {"text": text, "category": item["category"]}, self.rng.randrange(11, 20) * 5
+
+    def _sessions(self, asesor: str, roster: Sequence[str]) -> None:
+        """What was held, with who came; what was cancelled; what lies ahead."""
+        held = 4 if asesor == ASESOR.id else 2
+        for number in range(held):
+            day = self.today - timedelta(days=14 + number * 45)
+            session = self._session("completed", asesor, roster, _in_office_hours(self.rng, day))
+            self._marks(session)
+        day = self.today + timedelta(days=self.rng.randrange(-60, 10))
+        self._session("cancelled", asesor, roster, _in_office_hours(self.rng, day))
+        for weeks in (1, 2, 4):
+            day = self.today + timedelta(weeks=weeks)
+            self._session("scheduled", asesor, roster, _in_office_hours(self.rng, day))
+
+    def _sessions_around_the_spec(self, own: Mapping[str, list[str]]) -> None:
+        """Its own two, one more under way, and one that has no meeting link yet."""
+        self._add("session", SPEC_SESSION)
+        times = _session_times("ongoing", self.hour, self.today)
+        roster = {"participant_ids": own[ASESOR.id][:8]}
+        self._add("session", SPEC_SESSION_TO_END | times | roster)
+        *_, (last, others) = own.items()
+        self._session("ongoing", last, others, self.hour)
+        day = _in_office_hours(self.rng, self.today + timedelta(weeks=6))
+        self._session("scheduled", ASESOR.id, own[ASESOR.id], day, meeting_url=None)
+
+    def _session(
+        self, status: str, asesor: str, roster: Sequence[str], starts: datetime, **changes: Any
+    ) -> Record:
+        rng = self.rng
+        topic = rng.choice([course["topic"] for course in self.told["courses"]])
+        title = rng.choice((f"Coaching {topic} Batch {rng.randrange(2, 9)}", f"Klinik Usaha: {topic}"))
+        session = {
+            "id": self._id(),
+            "title": title,
+            "audience_type": "participant",
+            "coaching_type": rng.choice(("classification", "development")),
+            "stage": rng.choice(("regional", "national")),
+            "status": status,
+            "asesor_id": asesor,
+            "meeting_url": f"https://meet.example.com/{self._id()[:8]}",
+            "participant_ids": rng.sample(roster, rng.randrange(7, 10)),
+            **_session_times(status, starts, self.today),
+        }
+        return self._add("session", session | changes)
+
+    def _marks(self, session: Record) -> None:
+        """A mark of each kind and more of those who came; the last on the roster was not marked."""
+        starts = datetime.fromisoformat(session["start_time"])
+        *marked, _ = session["participant_ids"]
+        statuses = ["late", "absent", "excused", *["present"] * len(marked)]
+        for participant, status in zip(marked, statuses, strict=False):
+            mark = {
+                "participant_id": participant,
+                "status": status,
+                "feedback_notes": self.rng.choice(self.told["notes"][status]),
+            }
+            minutes = {"present": self.rng.randrange(-8, 5), "late": self.rng.randrange(12, 35)}
+            if status in minutes:
+                mark["joined_at"] = _text(starts + timedelta(minutes=minutes[status]))
+            path = f"/api/teaching/coachings/{session['id']}/presences"
+            self.requests.append(Request(session["asesor_id"], "POST", path, mark))
+
+
+def _user(role: str, identity: str, name: str) -> Record:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return {
+        "id": identity,
+        "name": name,
+        "email": f"{plain.lower().replace(chr(39), '').replace(' ', '.')}@example.com",
+        "profile": None,
+        "role": role,
+        "participant_profile": None,
     }
-    yield _line("session", SPEC_SESSION)
-    yield _line("session", {**SPEC_SESSION_TO_END, "participant_ids": rosters[ASESOR.id][:8]})
-    yield from (_line("session", session) for session in _sessions_of_the_demo(rng, rosters))
-
-    yield _line("submission", SPEC_SUBMISSION)
-    of_the_quiz = [p for p in participants if p.asesor_id == ASESOR.id][:9]
-    for participant, moment in zip(
-        of_the_quiz, _evenly(rng, len(of_the_quiz), NOW - timedelta(days=4), NOW), strict=True
-    ):
-        yield _line("submission", _submission(rng, participant, SPEC_ITEM, moment, NOW))
-    yield from _submissions(rng, participants, items, _evenly(rng, 400, BEGINNING, NOW), NOW)
 
 
-def programme(
-    submissions: int, *, seed: int, burst: bool, months: int = 24, end: datetime
-) -> Iterator[Record]:
-    """As many submissions as asked for, oldest first, made while they are read.
-
-    A participant per 50 submissions, an asesor per 50 participants (at least two), ten courses
-    of ten items, a session ahead for each asesor with all their participants. No participant
-    answers an item twice. With `burst`, 30 % of the submissions come within the two hours
-    before one deadline, the others evenly over the months. `end` is aware; nothing is later,
-    but for the sessions.
-    """
-    rng = Random(seed)
-    start = _months_before(end, months)
-    participants: list[_Participant] = []
-    items: list[Record] = []
-    yield from _enrolment(rng, submissions, start, end, participants, items)
-
-    hurried = submissions * 3 // 10 if burst else 0
-    deadline = _on_the_hour(start + (end - start) * 0.75)
-    moments = heapq.merge(
-        _evenly(rng, submissions - hurried, start, end),
-        _before(rng, hurried, deadline),
-    )
-    yield from _submissions(rng, participants, items, moments, end)
+def _asesor_of(user: Record) -> str:
+    return str(user["participant_profile"]["asesor_id"])
 
 
-def skewed_programme(submissions: int, *, seed: int, months: int = 24, end: datetime) -> Iterator[Record]:
-    """As `programme`, as uneven as life is.
-
-    Every month has a deadline, and 60 % of the submissions come within the two hours before one. One
-    item has 30 % of them, from participants who try again; another, 5 %, is used by all courses, so that
-    one in ten of them is in any one. One asesor has every fifth participant.
-    """
-    rng = Random(seed)
-    start = _months_before(end, months)
-    participants: list[_Participant] = []
-    items: list[Record] = []
-    yield from _enrolment(rng, submissions, start, end, participants, items, favoured=True)
-
-    deadlines = [_on_the_hour(start + (end - start) * (number + 0.75) / months) for number in range(months)]
-    hurried = submissions * 6 // 10 // months
-    moments = heapq.merge(
-        _evenly(rng, submissions - hurried * months, start, end),
-        *(_before(rng, hurried, deadline) for deadline in deadlines),
-    )
-    popular, shared, *others = items
-    for moment in moments:
-        (item,) = rng.choices((popular, shared, rng.choice(others)), (30, 5, 65))
-        if item is shared:
-            item = {**shared, "course_id": rng.choice(items)["course_id"]}
-        yield _line("submission", _submission(rng, rng.choice(participants), item, moment, end))
+def _session_times(status: str, starts: datetime, today: datetime) -> dict[str, str]:
+    """Two hours; planned three weeks before, or at the latest yesterday."""
+    created = min(starts - timedelta(days=21), today - timedelta(days=1))
+    times = {"start_time": starts, "end_time": starts + timedelta(hours=2), "created_at": created}
+    times["updated_at"] = created + timedelta(hours=3)
+    if status in ("ongoing", "completed"):
+        times["started_at"] = times["updated_at"] = starts - timedelta(minutes=2)
+    if status == "completed":
+        times["ended_at"] = times["updated_at"] = times["end_time"] + timedelta(minutes=4)
+    return {name: _text(time) for name, time in times.items()}
 
 
-def _enrolment(
-    rng: Random,
-    submissions: int,
-    start: datetime,
-    end: datetime,
-    participants: list[_Participant],
-    items: list[Record],
-    *,
-    favoured: bool = False,
-) -> Iterator[Record]:
-    """Users, items and sessions of a programme; fills the lists. `favoured`: an asesor has every fifth."""
-    users = _Users(rng)
-    enrolled = start - timedelta(days=30)
-
-    asesors = [users.new("asesor") for _ in range(max(2, submissions // 2500))]
-    yield _line("user", users.new("admin"))
-    yield from (_line("user", asesor) for asesor in asesors)
-
-    rosters: dict[str, list[str]] = {asesor["id"]: [] for asesor in asesors}
-    in_turn = cycle(asesors)
-    if favoured:
-        others = cycle(asesors[1:])
-        in_turn = cycle(asesors[0] if number % 5 == 0 else next(others) for number in range(5 * len(asesors)))
-    for asesor in islice(in_turn, max(1, submissions // 50)):
-        user = users.new_participant(asesor["id"], enrolled)
-        participants.append(_Participant(user["id"], asesor["id"]))
-        rosters[asesor["id"]].append(user["id"])
-        yield _line("user", user)
-
-    items += _items(rng, _modules(rng, 10), 10, enrolled)
-    yield from (_line("item", item) for item in items)
-    for asesor_id, roster in rosters.items():
-        starts = _on_the_hour(end) + timedelta(days=rng.randrange(1, 15))
-        yield _line("session", _session(rng, "scheduled", asesor_id, roster, starts))
-
-
-def _before(rng: Random, number: int, deadline: datetime) -> Iterator[datetime]:
-    """So many moments within the two hours before."""
-    return _evenly(rng, number, deadline - timedelta(hours=2), deadline)
-
-
-def _line(kind: str, data: Record) -> Record:
-    return {"type": f"{kind}.saved", "data": data}
+def _in_office_hours(rng: Random, day: datetime) -> datetime:
+    """On the hour from 9 to 15 o'clock in Jakarta, on that day or the next working one."""
+    moment = day.replace(hour=rng.randrange(9, 16), minute=0, second=0, microsecond=0)
+    while moment.weekday() > 4:
+        moment += timedelta(days=1)
+    return moment
 
 
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _uuid(rng: Random) -> str:
-    return str(UUID(int=rng.getrandbits(128), version=4))
-
-
-def _on_the_hour(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
-
-
-def _months_before(moment: datetime, months: int) -> datetime:
-    year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
-    return moment.replace(year=year, month=month + 1, day=min(moment.day, 28))
-
-
-def _evenly(rng: Random, number: int, start: datetime, end: datetime) -> Iterator[datetime]:
-    """One moment at random in each of `number` equal stretches, the last a second before `end`."""
-    step = (end - start - timedelta(seconds=1)) / max(number, 1)
-    return (start + step * (n + rng.random()) for n in range(number))
-
-
-class _Users:
-    """Users whose names repeat only when all have been given, and whose e-mails never do."""
-
-    def __init__(self, rng: Random) -> None:
-        names = [" ".join(pair) for pair in product(GIVEN_NAMES.split(", "), FAMILY_NAMES.split(", "))]
-        rng.shuffle(names)
-        self.rng, self.names, self.numbers = rng, cycle(names), count(1)
-
-    def named(self, person: Person) -> Record:
-        plain = unicodedata.normalize("NFKD", person.name).encode("ascii", "ignore").decode()
-        local_part = plain.lower().replace("'", "").replace(" ", ".")
-        return {
-            "id": person.id,
-            "name": person.name,
-            "email": f"{local_part}.{next(self.numbers)}@example.com",
-            "profile": None,
-            "role": person.role,
-            "participant_profile": None,
-        }
-
-    def new(self, role: str) -> Record:
-        return self.named(Person(role, _uuid(self.rng), next(self.names)))
-
-    def new_participant(self, asesor_id: str, joined: datetime) -> Record:
-        rng = self.rng
-        user = self.new("participant")
-        province, city, street, postal_code = rng.choice(PLACES)
-        profile = {
-            "id": _uuid(rng),
-            "clasification": rng.choice(CLASSES),
-            # No province has the number 99, so these are nobody's.
-            "nik": f"99{rng.randrange(10**14):014}",
-            "npwp": f"99{rng.randrange(10**13):013}",
-            "last_education": rng.choice(EDUCATIONS),
-            "stage": rng.choice(("regional", "national")),
-            "start_year": rng.randrange(2005, 2025),
-            "province": province,
-            "street": f"{street} No. {rng.randrange(1, 200)}",
-            "city": city,
-            "postal_code": postal_code,
-            "source_joined": rng.choice(SOURCES),
-            "asesor_id": asesor_id,
-            "user_id": user["id"],
-            "created_at": _text(joined),
-            "updated_at": _text(joined + timedelta(hours=rng.uniform(0, 72))),
-        }
-        return {**user, "participant_profile": profile}
-
-
-def _modules(rng: Random, number: int) -> list[tuple[str, str]]:
-    return [(_uuid(rng), _uuid(rng)) for _ in range(number)]
-
-
-def _items(rng: Random, modules: list[tuple[str, str]], each: int, created: datetime) -> Iterator[Record]:
-    """`each` items for every pair of a course's id and its module's."""
-    for (course_id, module_id), topic in zip(modules, TOPICS, strict=False):
-        for sequence, (form, category) in enumerate(FORMS[:each], 1):
-            title = form.format(topic)
-            yield {
-                "id": _uuid(rng),
-                "module_id": module_id,
-                "course_id": course_id,
-                "title": title,
-                "category": category,
-                "sequence": sequence,
-                "data": _quiz(rng, title) if category == "quiz" else _task(title, category),
-                "is_published": True,
-                "created_at": _text(created),
-                "updated_at": _text(created + timedelta(hours=rng.uniform(0, 240))),
-            }
-
-
-def _quiz(rng: Random, title: str) -> Record:
-    questions = []
-    for text, right, *wrong in rng.sample(QUESTIONS, 4):
-        options = [
-            {"id": _uuid(rng), "is_correct": option == right, "option_text": option}
-            for option in (right, *wrong)
-        ]
-        rng.shuffle(options)
-        questions.append({"id": _uuid(rng), "points": 25, "options": options, "question_text": text})
-    return {
-        "title": title,
-        "category": "quiz",
-        "max_attempts": 1,
-        "questions": questions,
-        "passing_score": 75,
-        "time_limit_seconds": 900,
-    }
-
-
-def _task(title: str, category: str) -> Record:
-    return {
-        "title": title,
-        "category": category,
-        "instructions": "Jelaskan dengan contoh dari usaha Anda sendiri.",
-        "max_score": 100,
-    }
-
-
-def _sessions_of_the_demo(rng: Random, rosters: dict[str, list[str]]) -> Iterator[Record]:
-    """For every asesor history and plans; one more is under way, one has no meeting link yet."""
-
-    def session(status: str, asesor_id: str, starts: datetime) -> Record:
-        roster = rosters[asesor_id]
-        return _session(rng, status, asesor_id, rng.sample(roster, rng.randrange(5, len(roster))), starts)
-
-    def office_hours(first: datetime, days: int) -> datetime:
-        """From 9 to 14 o'clock in Jakarta, on one of the `days` from `first`."""
-        return first.replace(hour=0) + timedelta(days=rng.randrange(days), hours=rng.randrange(2, 8))
-
-    past = (NOW - BEGINNING).days
-    for asesor_id in rosters:
-        for _ in range(4):
-            yield session("completed", asesor_id, office_hours(BEGINNING, past))
-        yield session("cancelled", asesor_id, office_hours(BEGINNING, past + 30))
-        yield session("scheduled", asesor_id, office_hours(NOW + timedelta(days=1), 30))
-    *_, last = rosters
-    yield session("ongoing", last, NOW - timedelta(minutes=30))
-    yield {**session("scheduled", ASESOR.id, office_hours(NOW + timedelta(days=30), 10)), "meeting_url": None}
-
-
-def _session(rng: Random, status: str, asesor_id: str, roster: list[str], starts: datetime) -> Record:
-    ends = starts + timedelta(hours=2)
-    created = starts - timedelta(days=rng.uniform(40, 50))
-    happened: dict[str, datetime] = {}
-    if status in ("ongoing", "completed"):
-        happened["started_at"] = starts + timedelta(minutes=rng.uniform(-5, 10))
-    if status == "completed":
-        happened["ended_at"] = ends + timedelta(minutes=rng.uniform(-10, 20))
-    called_off = created + timedelta(days=rng.uniform(1, 10))
-    updated = called_off if status == "cancelled" else [created, *happened.values()][-1]
-    subject = rng.choice(TOPICS)
-    number = rng.randrange(2, 30)
-    return {
-        "id": _uuid(rng),
-        "title": rng.choice((f"Coaching {subject} Batch {number}", f"Klinik Usaha: {subject}")),
-        "start_time": _text(starts),
-        "end_time": _text(ends),
-        "audience_type": "participant",
-        "coaching_type": rng.choice(("classification", "development")),
-        "stage": rng.choice(("regional", "national")),
-        "status": status,
-        "asesor_id": asesor_id,
-        "meeting_url": f"https://meet.example.com/{_uuid(rng)[:8]}",
-        "participant_ids": roster,
-        "created_at": _text(created),
-        "updated_at": _text(updated),
-        **{name: _text(moment) for name, moment in happened.items()},
-    }
-
-
-def _submissions(
-    rng: Random,
-    participants: list[_Participant],
-    items: list[Record],
-    moments: Iterable[datetime],
-    end: datetime,
-) -> Iterator[Record]:
-    """At each moment another pair of a participant and an item, of which there are enough."""
-    pairs = len(participants) * len(items)
-    # Steps of a length coprime to the pairs visit each once, without a list of those taken;
-    # about the golden ratio they lie far apart.
-    step = next(length for length in count(round(pairs * 0.618)) if math.gcd(length, pairs) == 1)
-    pair = rng.randrange(pairs)
-    for moment in moments:
-        item, participant = divmod(pair, len(participants))
-        yield _line("submission", _submission(rng, participants[participant], items[item], moment, end))
-        pair = (pair + step) % pairs
-
-
-def _submission(
-    rng: Random, participant: _Participant, item: Record, moment: datetime, end: datetime
-) -> Record:
-    """Handed in at `moment`, or begun then if still in progress; graded before `end`."""
-    status = rng.choices(("graded", "submitted", "in_progress"), (60, 30, 10))[0]
-    is_quiz = item["category"] == "quiz"
-    snapshot, points = _answers(rng, item, status) if is_quiz else (_work(rng, item), None)
-
-    begun, updated = moment, moment + min(timedelta(hours=1), end - moment) * rng.random()
-    submitted = graded = score = feedback = None
-    if status != "in_progress":
-        submitted = moment
-        begun -= timedelta(minutes=rng.uniform(2, 9)) if is_quiz else timedelta(hours=rng.uniform(1, 60))
-        if status == "graded":
-            graded = moment + min(timedelta(days=7), end - moment) * rng.uniform(0.05, 0.95)
-            score = rng.randrange(50, 101) - (0.5 if rng.random() < 0.1 else 0)
-            feedback = rng.choice(FEEDBACKS[(score >= 70) + (score >= 85)])
-        elif is_quiz:  # scored by the quiz itself; a person may still grade it
-            graded, score = moment, points
-        updated = (graded or moment) + timedelta(milliseconds=8)
-    return {
-        "id": _uuid(rng),
-        "user_id": participant.id,
-        "item_id": item["id"],
-        "course_id": item["course_id"],
-        "status": status,
-        "score": score,
-        "response_snapshot": snapshot,
-        "feedback": feedback,
-        "submitted_at": submitted and _text(submitted),
-        "graded_at": graded and _text(graded),
-        "graded_by": participant.asesor_id if status == "graded" else None,
-        "created_at": _text(begun),
-        "updated_at": _text(updated),
-    }
-
-
-def _answers(rng: Random, quiz: Record, status: str) -> tuple[Record, int]:
-    """The answers, three in four of them right, and their points; the last lacks while in progress."""
-    questions = quiz["data"]["questions"]
-    answers, points = [], 0
-    for question in questions[:-1] if status == "in_progress" else questions:
-        right = rng.random() < 0.75
-        option = next(option for option in question["options"] if option["is_correct"] is right)
-        answers.append({"answer_id": option["id"], "question_id": question["id"]})
-        points += question["points"] if right else 0
-    return {"answers": answers, "category": "quiz"}, points
-
-
-def _work(rng: Random, item: Record) -> Record:
-    return {"text": rng.choice(WORKS).format(rng.choice(BUSINESSES)), "category": item["category"]}
-
-
 if __name__ == "__main__":
     # `| head` ends it quietly.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    for record in records():
+    for record in records(datetime.now(UTC)):
         print(json.dumps(record))

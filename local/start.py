@@ -9,9 +9,13 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +33,8 @@ from local.streams import Streams
 from local.template import Template
 
 _BATCH = 100
+_AT_ONCE = 2
+"""Requests of the demo; each at the same time needs a process of its own."""
 _LONGEST_DRAIN = 600
 
 
@@ -38,9 +44,13 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class System:
-    """The running parts. `drain` waits until the streams have been applied, and what failed tried again."""
+    """The running parts. `drain` waits until the streams have been applied, and what failed tried again.
+
+    `token` makes one of a role and a user's id.
+    """
 
     url: str
+    token: Callable[[str, str], str]
     functions: Functions
     intake: Intake
     streams: Streams
@@ -125,7 +135,9 @@ def serve(
         stack.callback(functions.close)
         threading.Thread(target=gateway.serve_forever, args=(0.1,), daemon=True).start()
         stack.callback(gateway.shutdown)
-        system = System(gateway.url, functions, intake, streams, failed_changes)
+        system = System(
+            gateway.url, partial(tokens.token, facts, key), functions, intake, streams, failed_changes
+        )
         failed_changes.start()
         streams.start()
         stack.callback(streams.stop)
@@ -141,7 +153,7 @@ def _log(folder: Path, name: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """The folder for this process alone; the kernel lets go of it however the process ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -173,18 +185,44 @@ def _check_address(host: str, port: int) -> None:
 
 
 def load_demo(system: System) -> None:
-    """Sends the demo's records as `make load` does. Raises `StartError` unless all were accepted."""
+    """Sends the demo's records as `make load` does, then asks for what its asesors did. Raises `StartError`
+    unless all of it was taken.
+    """
     _say("Loading the demo")
-    lines = [json.dumps(record) for record in demo.records()]
+    made = demo.made(datetime.now(UTC))
+    lines = [json.dumps(record) for record in made.records]
     rejected = []
     with progress_bar() as progress:
         for start in progress.track(range(0, len(lines), _BATCH), description="demo"):
             rejected += system.intake.accept(lines[start : start + _BATCH])["rejected"]
-    if rejected:
-        raise StartError(
-            f"{len(rejected)} records of the demo were rejected, the first: {rejected[0]['reason']}; "
-            "make start loads it again"
+    refused = [] if rejected else _refused(system, made.requests)
+    for what, reasons in (("records", [row["reason"] for row in rejected]), ("requests", refused)):
+        if reasons:
+            raise StartError(
+                f"{len(reasons)} {what} of the demo were rejected, the first: {reasons[0]}; "
+                "make start loads it again"
+            )
+
+
+def _refused(system: System, requests: Sequence[demo.Request]) -> list[str]:
+    """Sends the requests over HTTP as their asesors; why some were not taken."""
+
+    def send(request: demo.Request) -> str | None:
+        token = system.token("asesor", request.asesor_id)
+        sent = urllib.request.Request(
+            system.url + request.path,
+            method=request.method,
+            data=json.dumps(request.body).encode(),
+            headers={"authorization": f"Bearer {token}"},
         )
+        try:
+            with urllib.request.urlopen(sent, timeout=60):
+                return None
+        except OSError as error:
+            return f"{request.method} {request.path}: {error}"
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return [reason for reason in threads.map(send, requests) if reason]
 
 
 def run(stack: ExitStack) -> None:
@@ -192,7 +230,7 @@ def run(stack: ExitStack) -> None:
     facts = template.read()
     folder, host, port = settings.data_dir(), settings.host(), settings.port()
     _check_address(host, port)
-    stack.enter_context(_locked(folder))
+    stack.enter_context(locked(folder))
     _say(f"Starting the store (DynamoDB Local, in {folder})")
     logs = folder / "logs"
     logs.mkdir(exist_ok=True)

@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+import unicodedata
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -11,116 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from local import demo
+from benchmarks.programme import programme, skewed_programme
+from local import demo, examples
+from local.demo import JAKARTA
+from local.template import ROOT
+from teaching.coaching.rules import Mark
+from teaching.grading.rules import Grade
 
 Record = dict[str, Any]
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
+NOW = datetime(2026, 11, 26, 7, 40, tzinfo=UTC)
+"""A Thursday afternoon in Jakarta."""
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
-# What the spec answers for these, cut to what the records say.
-SPEC_SUBMISSION = """{
-  "id": "ed6ea4de-c2bd-4eef-a11c-ecef14ea5c8e",
-  "user_id": "54b509a1-cb72-463f-bd8f-a29779624fac",
-  "item_id": "11111111-bbbb-4111-8111-111111111111",
-  "score": 100,
-  "response_snapshot": {
-    "answers": [
-      {
-        "answer_id": "bbbbbbbb-1111-4111-8111-bbbbbbbbbbbb",
-        "question_id": "aaaaaaaa-1111-4111-8111-aaaaaaaaaaaa"
-      }
-    ],
-    "category": "quiz"
-  },
-  "status": "submitted",
-  "feedback": null,
-  "graded_at": "2026-02-18T06:30:09.094Z",
-  "graded_by": null,
-  "submitted_at": "2026-02-18T06:30:09.094Z",
-  "updated_at": "2026-02-18T06:30:09.102Z",
-  "course_id": "fd2dbe2b-dabe-4cdd-b72a-9a5f3c8774e3"
-}"""
-SPEC_PARTICIPANT = """{
-  "id": "54b509a1-cb72-463f-bd8f-a29779624fac",
-  "name": "Siti Rahmawati",
-  "email": "iqbalbtr@email.com",
-  "profile": null,
-  "participant_profile": {
-    "id": "ac036d69-373c-4283-a7e6-827301d1cfc6",
-    "clasification": "go_digital",
-    "nik": "3201121509950003",
-    "npwp": "123456789012345",
-    "last_education": "Bachelor Degree",
-    "stage": "regional",
-    "start_year": 2018,
-    "province": "Jawa Barat",
-    "street": "Jl. Asia Afrika No. 45",
-    "city": "Bandung",
-    "postal_code": "40111",
-    "source_joined": "Instagram",
-    "asesor_id": "970d8099-2491-4fe6-9136-115560f10c77",
-    "user_id": "54b509a1-cb72-463f-bd8f-a29779624fac",
-    "created_at": "2026-02-18T06:17:20.043Z",
-    "updated_at": "2026-02-18T06:57:16.207Z"
-  }
-}"""
-SPEC_ASESOR = """{
-  "id": "970d8099-2491-4fe6-9136-115560f10c77",
-  "name": "Budi Santoso",
-  "email": "asesor@email.com",
-  "profile": null
-}"""
-SPEC_ITEM = """{
-  "id": "11111111-bbbb-4111-8111-111111111111",
-  "module_id": "11111111-1111-4111-8111-111111111111",
-  "title": "Quiz Digital Dasar",
-  "category": "quiz",
-  "sequence": 2,
-  "data": {
-    "title": "Quiz Fundamental",
-    "category": "quiz",
-    "max_attempts": 1,
-    "questions": [
-      {
-        "id": "aaaaaaaa-1111-4111-8111-aaaaaaaaaaaa",
-        "points": 100,
-        "options": [
-          {
-            "id": "bbbbbbbb-1111-4111-8111-bbbbbbbbbbbb",
-            "is_correct": true,
-            "option_text": "Efisiensi operasional"
-          },
-          {
-            "id": "cccccccc-1111-4111-8111-cccccccccccc",
-            "is_correct": false,
-            "option_text": "Menambah birokrasi"
-          }
-        ],
-        "question_text": "Apa manfaat digitalisasi?"
-      }
-    ],
-    "passing_score": 100,
-    "time_limit_seconds": 600
-  },
-  "is_published": true,
-  "created_at": "2026-02-15T13:42:23.377Z",
-  "updated_at": "2026-02-19T11:58:34.068Z"
-}"""
-SPEC_SESSION = """{
-  "id": "dae6ad3f-06e8-4f0f-9d1d-db43b0e12672",
-  "title": "Coaching Go Digital Batch 1",
-  "start_time": "2026-03-10T09:00:00.000Z",
-  "end_time": "2026-03-10T11:00:00.000Z",
-  "audience_type": "participant",
-  "coaching_type": "classification",
-  "stage": "regional",
-  "status": "scheduled",
-  "asesor_id": "970d8099-2491-4fe6-9136-115560f10c77",
-  "participant_ids": ["54b509a1-cb72-463f-bd8f-a29779624fac"]
-}"""
+DETAILS = examples.answer("get_submission")["data"]
+LISTED = examples.answer("list_coachings")["data"]["data"][0]
 
 KEYS = {
     "user.saved": "id name email profile role participant_profile",
@@ -153,48 +63,55 @@ def ids(value: object) -> Iterator[str]:
 
 
 def small_programme(*, burst: bool = True, seed: int = 7) -> Iterator[Record]:
-    return demo.programme(3000, seed=seed, burst=burst, end=END)
+    return programme(3000, seed=seed, burst=burst, end=END)
 
 
-BOTH = pytest.mark.parametrize("lines", [demo.records, small_programme], ids=["demo", "programme"])
+def today() -> list[Record]:
+    return demo.records(NOW)
+
+
+BOTH = pytest.mark.parametrize("lines", [today, small_programme], ids=["demo", "programme"])
 
 
 @pytest.mark.parametrize(
-    ("kind", "literal"),
+    ("kind", "expected", "of_others"),
     [
-        ("submission", SPEC_SUBMISSION),
-        ("user", SPEC_PARTICIPANT),
-        ("user", SPEC_ASESOR),
-        ("item", SPEC_ITEM),
-        ("session", SPEC_SESSION),
+        ("submission", DETAILS, {"user", "item"}),
+        ("user", DETAILS["user"], set()),
+        ("user", LISTED["asesor"], set()),
+        ("item", DETAILS["item"], set()),
+        ("session", LISTED, {"asesor"}),
     ],
 )
-def test_the_examples_of_the_spec_are_there_verbatim(kind: str, literal: str) -> None:
-    expected = json.loads(literal)
-    record = by_type(demo.records())[kind][expected["id"]]
-    assert json.dumps({key: record[key] for key in expected}) == json.dumps(expected)
+def test_the_examples_of_the_spec_are_there_verbatim(
+    kind: str, expected: Record, of_others: set[str]
+) -> None:
+    record = by_type(today())[kind][expected["id"]]
+    told = {key: value for key, value in expected.items() if key not in of_others}
+    assert json.dumps({key: record[key] for key in told}) == json.dumps(told)
 
 
 def test_the_sessions_of_the_spec_can_be_started_and_ended_by_their_asesor() -> None:
-    sessions = by_type(demo.records())["session"]
+    sessions = by_type(today())["session"]
     to_start = sessions["dae6ad3f-06e8-4f0f-9d1d-db43b0e12672"]
     assert to_start["meeting_url"].startswith("https://")
     assert "started_at" not in to_start
     to_end = sessions["c1f8a8a0-1234-4cde-9a12-abcdef123456"]
     assert (to_end["status"], to_end["asesor_id"]) == ("ongoing", demo.ASESOR.id)
-    assert to_end["started_at"] < "2026-02-20T11:00:00.000Z"
+    assert to_end["start_time"] <= "2026-11-26T07:40:00.000Z" < to_end["end_time"]
+    assert to_end["started_at"] < to_end["end_time"]
     assert "ended_at" not in to_end
 
 
 def test_the_people_of_the_tokens_are_users_of_the_demo() -> None:
-    users = by_type(demo.records())["user"]
+    users = by_type(today())["user"]
     assert [person.role for person in demo.PEOPLE] == ["admin", "asesor", "participant"]
     for role, id_, name in demo.PEOPLE:
         assert (users[id_]["role"], users[id_]["name"]) == (role, name)
 
 
 def test_the_demo_is_a_programme_of_plausible_size() -> None:
-    found = by_type(demo.records())
+    found = by_type(today())
     roles = Counter(user["role"] for user in found["user"].values())
     assert roles["asesor"] == 6
     assert 60 <= roles["participant"] <= 80
@@ -315,7 +232,7 @@ def test_submissions_say_what_their_status_means(lines: Any) -> None:
 @BOTH
 def test_times_are_canonical_and_in_order(lines: Any) -> None:
     found = by_type(lines())
-    present = "2026-02-20T10:00:00.000Z" if lines is demo.records else "2026-03-01T00:00:00.000Z"
+    present = "2026-11-26T07:40:00.000Z" if lines is today else "2026-03-01T00:00:00.000Z"
     for submission in found["submission"].values():
         item = found["item"][submission["item_id"]]
         profile = found["user"][submission["user_id"]]["participant_profile"]
@@ -335,16 +252,133 @@ def test_times_are_canonical_and_in_order(lines: Any) -> None:
         assert session.keys() & {"started_at", "ended_at"} == happened.get(session["status"], set())
 
 
+DAYS = pytest.mark.parametrize(
+    "now",
+    [
+        NOW,
+        datetime(2026, 11, 28, 23, tzinfo=UTC),
+        datetime(2027, 1, 1, tzinfo=UTC),
+        datetime(2028, 2, 29, 17, tzinfo=UTC),
+    ],
+    ids=lambda now: f"{now:%F}",
+)
+
+
+@DAYS
+def test_it_is_the_same_for_a_day_but_for_what_is_under_way(now: datetime) -> None:
+    morning = now.astimezone(JAKARTA).replace(hour=0)
+    first, last = (demo.made(morning + timedelta(hours=hours)) for hours in (0, 23))
+    assert first.requests == last.requests
+    for one, other in zip(first.records, last.records, strict=True):
+        assert one == other or one["data"]["status"] == "ongoing"
+
+
+@DAYS
+def test_it_is_as_it_would_be_today(now: datetime) -> None:
+    found = by_type(demo.records(now))
+    spec = {LISTED["id"], DETAILS["id"]}
+    submissions = [row for id_, row in found["submission"].items() if id_ not in spec]
+    ages = [now - datetime.fromisoformat(row["updated_at"]) for row in submissions]
+    assert timedelta(0) < min(ages) < timedelta(days=3)
+    assert max(ages) < timedelta(days=demo.DAYS + 1)
+    sessions = [row for id_, row in found["session"].items() if id_ not in spec]
+    for session in sessions:
+        starts, ends = (datetime.fromisoformat(session[name]) for name in ("start_time", "end_time"))
+        match session["status"]:
+            case "completed":
+                assert ends < now
+            case "scheduled":
+                assert now < starts
+            case "ongoing":
+                assert starts <= now < ends
+    assert {row["status"] for row in sessions} == {"scheduled", "ongoing", "completed", "cancelled"}
+
+
+@DAYS
+def test_asesors_keep_office_hours(now: datetime) -> None:
+    found = by_type(demo.records(now))
+    times = [row["start_time"] for row in found["session"].values() if row["status"] != "ongoing"]
+    times += [row["graded_at"] for row in found["submission"].values() if row["graded_by"]]
+    for time in times:
+        there = datetime.fromisoformat(time).astimezone(JAKARTA)
+        assert (there.weekday() <= 4, 9 <= there.hour <= 16) == (True, True), there
+
+
+def test_feedback_fits_the_task_and_the_score() -> None:
+    found = by_type(today())
+    told = yaml.safe_load((ROOT / "local" / "demo.yaml").read_text(encoding="utf-8"))
+    bands: Counter[int] = Counter()
+    for submission in found["submission"].values():
+        if submission["status"] == "graded":
+            category = found["item"][submission["item_id"]]["category"]
+            band = (submission["score"] >= 70) + (submission["score"] >= 85)
+            assert submission["feedback"] in told["feedbacks"][category][band]
+            bands[band] += 1
+    assert min(bands[band] for band in range(3)) > 20
+
+
+def test_the_asesors_have_marked_of_every_kind_and_left_some_unmarked() -> None:
+    made = demo.made(NOW)
+    sessions = by_type(made.records)["session"]
+    held = {id_ for id_, session in sessions.items() if session["status"] == "completed"}
+    marks: dict[str, list[Record]] = defaultdict(list)
+    for request in made.requests:
+        if request.method == "POST":
+            session = request.path.split("/")[4]
+            assert request.asesor_id == sessions[session]["asesor_id"]
+            assert request.body["participant_id"] in sessions[session]["participant_ids"]
+            assert Mark.model_validate(request.body)
+            marks[session].append(request.body)
+    assert marks.keys() == held
+    for session, of_session in marks.items():
+        assert {mark["status"] for mark in of_session} == {"present", "late", "absent", "excused"}
+        assert len(of_session) < len(sessions[session]["participant_ids"])
+        for mark in of_session:
+            assert ("joined_at" in mark) is (mark["status"] in ("present", "late"))
+
+
+def test_the_asesors_have_graded_some_anew() -> None:
+    made = demo.made(NOW)
+    submissions = by_type(made.records)["submission"]
+    graded = [request for request in made.requests if request.method == "PATCH"]
+    assert len(graded) == 3
+    for request in graded:
+        earlier = submissions[request.path.split("/")[4]]
+        assert (earlier["status"], earlier["graded_by"]) == ("graded", request.asesor_id)
+        assert Grade.model_validate(request.body).score >= earlier["score"]
+
+
+def test_what_belongs_to_a_participant_goes_together() -> None:
+    told = yaml.safe_load((ROOT / "local" / "demo.yaml").read_text(encoding="utf-8"))
+    businesses = {name: (business, city) for name, business, city in told["participants"]}
+    found = by_type(today())
+    for user in found["user"].values():
+        if user["name"] in businesses:
+            profile = user["participant_profile"]
+            _, city = businesses[user["name"]]
+            assert (profile["city"], profile["province"]) == (city, told["places"][city][0])
+            assert user["email"].partition("@")[0].replace(".", "") in fold(user["name"])
+    for submission in found["submission"].values():
+        if "text" in submission["response_snapshot"]:
+            business, _ = businesses[found["user"][submission["user_id"]]["name"]]
+            assert business in submission["response_snapshot"]["text"]
+
+
+def fold(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return plain.lower().replace(" ", "").replace("'", "")
+
+
 @pytest.mark.parametrize("number", [0, 1, 49, 99, 1234])
 def test_a_programme_has_as_many_submissions_as_asked_for(number: int) -> None:
-    found = by_type(demo.programme(number, seed=3, burst=True, end=END))
+    found = by_type(programme(number, seed=3, burst=True, end=END))
     assert len(found["submission"]) == number
     pairs = {(submission["user_id"], submission["item_id"]) for submission in found["submission"].values()}
     assert len(pairs) == number
 
 
 def test_a_programme_grows_its_people_with_its_submissions() -> None:
-    found = by_type(demo.programme(10_000, seed=3, burst=False, end=END))
+    found = by_type(programme(10_000, seed=3, burst=False, end=END))
     assert Counter(user["role"] for user in found["user"].values()) == {
         "admin": 1,
         "asesor": 4,
@@ -358,7 +392,7 @@ def test_a_programme_grows_its_people_with_its_submissions() -> None:
 
 def test_a_programme_is_made_while_it_is_read() -> None:
     tracemalloc.start()
-    for _ in demo.programme(10_000, seed=3, burst=True, end=END):
+    for _ in programme(10_000, seed=3, burst=True, end=END):
         pass
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -390,7 +424,7 @@ def test_without_a_burst_every_month_has_its_share() -> None:
 
 def test_a_skewed_programme_is_as_uneven_as_life_is() -> None:
     number = 20_000
-    lines = list(demo.skewed_programme(number, seed=3, end=END))
+    lines = list(skewed_programme(number, seed=3, end=END))
     found = by_type(lines)
     submissions = found["submission"].values()
     assert len(submissions) == number
@@ -424,5 +458,7 @@ def test_a_skewed_programme_is_as_uneven_as_life_is() -> None:
 def test_the_command_prints_the_records() -> None:
     command = [sys.executable, "-m", "local.demo"]
     root = Path(__file__).parents[2]
+    before = demo.records(datetime.now(UTC))
     printed = subprocess.run(command, cwd=root, capture_output=True, check=True, text=True).stdout
-    assert [json.loads(line) for line in printed.splitlines()] == list(demo.records())
+    # The hour may have turned meanwhile.
+    assert [json.loads(line) for line in printed.splitlines()] in (before, demo.records(datetime.now(UTC)))

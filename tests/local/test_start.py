@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.programme import programme
 from local import demo, store
 from local.load import LoadError, call, load
 from local.template import ROOT
@@ -28,9 +29,9 @@ def load_for_ever(file: Path, url: str) -> None:
 
 
 def test_a_server_serves_the_demo_keeps_it_and_survives_being_killed(tmp_path: Path) -> None:
-    of_demo = Counter(record["type"] for record in demo.records())["submission.saved"]
+    of_demo = Counter(record["type"] for record in demo.records(datetime.now(UTC)))["submission.saved"]
     file = tmp_path / "programme.jsonl"
-    lines = list(demo.programme(LOADED, seed=7, burst=False, end=datetime(2026, 1, 1, tzinfo=UTC)))
+    lines = list(programme(LOADED, seed=7, burst=False, end=datetime(2026, 1, 1, tzinfo=UTC)))
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     folder = tmp_path / "data"
 
