@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-from local import reference
+from local import reference, settings
 from local.aws import StandIn
 from local.functions import EventTooLarge, FunctionError, FunctionTimeout
 from local.payload import Answer, Request, answer, event, refusal
@@ -60,6 +60,7 @@ class Gateway(ThreadingHTTPServer):
         access_log: Callable[[str], None] | None = None,
         host: str = "127.0.0.1",
     ) -> None:
+        self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         super().__init__((host, port), _Connection)
         self.template = template
         self.invoke = invoke
@@ -69,7 +70,8 @@ class Gateway(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        address, port = self.server_address[:2]
+        return settings.url(str(address), port)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no news; anything else is a fault of this gateway."""

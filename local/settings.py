@@ -34,8 +34,13 @@ def server_url() -> str:
     """
     name, number = host(), port()
     try:
-        family, *_, (address, *_) = socket.getaddrinfo(name, number, type=socket.SOCK_STREAM)[0]
+        *_, (address, *_) = socket.getaddrinfo(name, number, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError):
         raise SettingsError(f"HOST names no address: {name}") from None
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(address), address)
-    return f"http://[{reached}]:{number}" if family == socket.AF_INET6 else f"http://{reached}:{number}"
+    return url(str(address), number)
+
+
+def url(address: str, port: int) -> str:
+    """Where a server that listens at the address is reached from here."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"

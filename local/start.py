@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import sqlite3
 import sys
 import threading
@@ -16,7 +17,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import IO, Any
 
@@ -173,7 +173,10 @@ def locked(folder: Path) -> Iterator[None]:
 def _check_address(host: str, port: int) -> None:
     """Before anything slow is started."""
     try:
-        HTTPServer((host, port), BaseHTTPRequestHandler).server_close()
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", error)
         if getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES):

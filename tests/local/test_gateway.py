@@ -164,6 +164,23 @@ def test_a_request_becomes_an_event_and_its_result_an_answer(connection: http.cl
     assert headers["apigw-requestid"] == body["event"]["requestContext"]["requestId"]
 
 
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:3000"),
+        ("192.0.2.1", "http://192.0.2.1:3000"),
+        ("0.0.0.0", "http://127.0.0.1:3000"),
+        ("::", "http://[::1]:3000"),
+        ("2001:db8::1", "http://[2001:db8::1]:3000"),
+    ],
+)
+def test_the_functions_reach_the_gateway_where_it_listens(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, address: str, url: str
+) -> None:
+    monkeypatch.setattr(gateway, "server_address", (address, 3000))
+    assert gateway.url == url
+
+
 def test_one_connection_serves_many_requests(connection: http.client.HTTPConnection) -> None:
     ask(connection, "GET", "/things/1")
     first = connection.sock
