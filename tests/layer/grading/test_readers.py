@@ -9,7 +9,7 @@ import pytest
 from teaching import changed_rows, dynamo, projections, sqs
 from teaching.changed_rows import Change
 from teaching.errors import Damaged
-from teaching.grading import store
+from teaching.grading import finding, store
 from teaching.grading.rules import Grade, SubmissionQuery, SubmissionRow
 from teaching.http.pages import Page
 from teaching.settings import settings
@@ -91,6 +91,31 @@ def test_a_row_that_is_graded_between_two_requests_of_a_page_is_on_it_once(
     monkeypatch.setattr(dynamo, "call", calling)
     found = page(number)
     assert [row["id"] for row in found.rows] == waiting[PER_PAGE * (number - 1) : PER_PAGE * number]
+    assert found.total == 12
+
+
+@pytest.mark.usefixtures("in_order")
+@pytest.mark.parametrize("text", ["siti dasar", "dasar"])
+@pytest.mark.parametrize("moment", range(10))
+def test_a_row_that_is_graded_while_a_search_looks_through_its_item_is_found_once(
+    moment: int, text: str, waiting: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "UNITS_OF_LIST", 1000)
+    monkeypatch.setattr(finding, "FEW", 0)
+    really = dynamo.call
+    made = 0
+
+    def calling(operation: str, **arguments: Any) -> Any:
+        nonlocal made
+        made += 1
+        if made == moment + 1:
+            for identity in waiting[::2]:
+                grade(identity)
+        return really(operation, **arguments)
+
+    monkeypatch.setattr(dynamo, "call", calling)
+    found = page(1, search=text)
+    assert [row["id"] for row in found.rows] == waiting[:PER_PAGE]
     assert found.total == 12
 
 

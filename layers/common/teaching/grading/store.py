@@ -398,7 +398,7 @@ def _search(scope: Scope, query: SubmissionQuery, text: str) -> Page[SubmissionR
         )
     else:
         of_item, alone = [], _rows_by_id([*listed, *by_id], scope, query.status)
-    rows = sorted([*in_hand, *of_item, *alone], key=_order, reverse=True)
+    rows = _each_once([*in_hand, *of_item, *alone])
     return Page([rules.row(row) for row in rows], window.total, query)
 
 
@@ -455,6 +455,9 @@ def _others(given: _Search, groups: finding.Groups) -> list[Found]:
     for item in plan.looked_through:
         reads += [partial(_look_through, given, item, status) for status in _statuses(given.status)]
     return [each for found in dynamo.at_once(*reads) for each in found]
+    found = [each for some in dynamo.at_once(*reads) for each in some]
+    latest = {row["id"]: row for row in _each_once(row for _, row in found if row)}
+    return [(entry, row) for entry, row in found if row is None or row is latest[row["id"]]]
 
 
 def _sizes(given: _Search, groups: finding.Groups) -> dict[finding.Words, int]:
