@@ -28,7 +28,7 @@ from teaching.log import logger
 from teaching.projections import source_of
 from teaching.settings import settings
 from teaching.tally.check import check_list
-from teaching.tally.nodes import LEDGER, ledger_counted
+from teaching.tally.nodes import LEDGER, MADE, ledger_counted
 from teaching.tally.tree import HIGHEST, ROOT, Key
 
 PLACE_NOTED = {"list": "recompute", "node": "place"}
@@ -125,7 +125,7 @@ class _Run:
         self._each(lambda document: index[document[0]](document[1], repair=True), unlike, "search")
 
     def _check_roots(self, place: _Place) -> None:
-        """Lists that have no root though they are of all rows, or some ledger names them."""
+        """Lists that have no root though they had one, are of all rows, or some ledger names them."""
         if place.part:
             return
         table = settings().tallies_table
@@ -134,6 +134,8 @@ class _Run:
         for row in dynamo.scan_all(table):
             if row["node"] == ROOT:
                 rooted.add(row["list"])
+            elif row["node"] == MADE:
+                named.add(row["list"])
             elif row["node"] == LEDGER:
                 named |= ledger_counted(row).entries.keys()
         self._check_waiting_lists([(name, HIGHEST) for name in sorted(named - rooted)])

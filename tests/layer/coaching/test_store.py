@@ -6,9 +6,12 @@ import pytest
 from teaching import dynamo
 from teaching.coaching import store
 from teaching.coaching.rules import Mark
-from teaching.errors import CannotBeEnded, InvalidBody, SessionNotFound
+from teaching.errors import CannotBeEnded, Damaged, InvalidBody, SessionNotFound
 from teaching.http.pages import PageQuery
+from teaching.settings import settings
+from teaching.tally.tree import ROOT
 from tests.support import (
+    ASESOR,
     BY_ASESOR,
     BY_OTHER_ASESOR,
     PARTICIPANT,
@@ -16,6 +19,7 @@ from tests.support import (
     Wire,
     race,
     session,
+    settle,
     stored_presence,
     stored_session,
     take_in,
@@ -178,3 +182,13 @@ def test_updated_at_never_goes_back_whatever_the_clock_does(monkeypatch: pytest.
     assert store.mark(BY_ASESOR, SESSION, mark("late"))["updated_at"] == "2026-03-10T09:00:00.000Z"
     assert store.end(BY_ASESOR, SESSION)["ended_at"] == "2026-03-10T09:00:00.000Z"
     assert stored_session()["updated_at"] == "2026-03-10T12:00:00.000Z"
+
+
+@pytest.mark.parametrize("query", [{"page": "2"}, {"page": "1", "limit": "1"}])
+def test_a_lost_root_is_noticed_on_every_page(query: dict[str, str]) -> None:
+    settle()
+    asked = PageQuery.model_validate(query)
+    assert store.page(BY_ASESOR, asked).total == 1
+    dynamo.delete(settings().tallies_table, {"list": f"sessions#asesor#{ASESOR}", "node": ROOT})
+    with pytest.raises(Damaged):
+        store.page(BY_ASESOR, asked)

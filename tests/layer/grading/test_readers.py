@@ -1,6 +1,7 @@
 """Pages beside writers: what is graded between two of a page's requests, and before the trees know of it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -13,11 +14,13 @@ from teaching.grading import finding, store
 from teaching.grading.rules import Grade, SubmissionQuery, SubmissionRow
 from teaching.http.pages import Page
 from teaching.settings import settings
-from teaching.tally import tree
+from teaching.tally import nodes, tree
+from teaching.tally import store as tally
 from tests.conftest import MakeToken
 from tests.support import (
     BY_ADMIN,
     BY_ASESOR,
+    PARTICIPANT,
     call,
     item,
     new_id,
@@ -200,11 +203,53 @@ def test_statistics_of_a_list_that_no_stream_has_told_of_yet_are_those_of_its_ro
     waiting: list[str],
 ) -> None:
     grade(waiting[0])
-    tear(f"submissions#asesor#{BY_ASESOR.id}", None)
+    list_name = f"submissions#asesor#{BY_ASESOR.id}"
+    for node in (tree.ROOT, nodes.MADE):
+        dynamo.delete(settings().tallies_table, {"list": list_name, "node": node})
     assert store.statistics(BY_ASESOR) == {
         "submission_total": {"total": 12, "pending": 11, "graded": 1},
         "average_score": Decimal(90),
     }
+
+
+LOST = ["submissions", f"submissions#item#{item()['id']}", f"submissions#participant#{PARTICIPANT}"]
+
+
+@pytest.mark.parametrize("list_name", LOST)
+def test_a_search_notices_that_a_root_is_lost(list_name: str, waiting: list[str]) -> None:
+    """Those of an item that is found whole, of a participant whose own list is asked, and of all."""
+    tear(list_name, None)
+    searches = ["dasar", "siti"]
+    for text in searches:
+        query = SubmissionQuery.model_validate({"search": text, "limit": "5"})
+        with suppress(Damaged):
+            assert store.page(BY_ADMIN, query).total == 12
+    assert projections.mend([Change(settings().tallies_table, list_name)]) == []
+    for text in searches:
+        assert store.page(BY_ADMIN, SubmissionQuery.model_validate({"search": text})).total == 12
+
+
+@pytest.mark.parametrize("list_name", LOST)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_writer_makes_no_new_list_where_the_root_is_lost(
+    known: bool, list_name: str, waiting: list[str]
+) -> None:
+    """Else its one row would be all that the list holds, with nothing to tell that it is wrong."""
+    tear(list_name, None)
+    changed = waiting[0] if known else new_id()
+    if known:
+        grade(changed)
+    else:
+        take_in("submission", submission(id=changed, score=None, graded_at=None))
+    tables = settings()
+    lost, row = Change(tables.tallies_table, list_name), Change(tables.submissions_table, changed)
+    assert projections.count([row]) == [lost, row]
+    with pytest.raises(Damaged):
+        tally.totals(list_name)
+    assert projections.mend([lost]) == projections.count([row]) == []
+    totals = tally.totals(list_name)
+    assert totals
+    assert sum(totals.counts.values()) == 12 + (not known)
 
 
 def test_what_cannot_be_told_is_still_answered(

@@ -188,7 +188,7 @@ Table = dict[tuple[str, str], Stored]
 def stored_nodes() -> Table:
     rows, following = dynamo.scan(settings().tallies_table)
     assert not following
-    names = [(row["list"], row["node"]) for row in rows if row["node"] != "ledger"]
+    names = [(row["list"], row["node"]) for row in rows if row["node"] not in ("ledger", "made")]
     return read_nodes(names, consistent=True)
 
 

@@ -454,7 +454,6 @@ def _others(given: _Search, groups: finding.Groups) -> list[Found]:
     reads = [partial(_ask, given, some) for some in dynamo.chunked(plan.asked, dynamo.BATCH_GET_LIMIT)]
     for item in plan.looked_through:
         reads += [partial(_look_through, given, item, status) for status in _statuses(given.status)]
-    return [each for found in dynamo.at_once(*reads) for each in found]
     found = [each for some in dynamo.at_once(*reads) for each in some]
     latest = {row["id"]: row for row in _each_once(row for _, row in found if row)}
     return [(entry, row) for entry, row in found if row is None or row is latest[row["id"]]]

@@ -17,7 +17,7 @@ from teaching.dynamo import ConditionFailed
 from teaching.errors import Unavailable
 from teaching.tally import tree
 from teaching.tally.apply import Applied, apply
-from teaching.tally.nodes import Place, Stored, new_name, node_row, read_nodes, table
+from teaching.tally.nodes import MADE, Place, Stored, new_name, node_row, put_node, read_nodes, table
 from teaching.tally.source import Listed, Source
 from teaching.tally.tree import HIGHEST, LOWEST, ROOT, Branch, Change, Child, Entry, Key, Leaf, Node
 from teaching.tally.writer import write_lists
@@ -229,8 +229,8 @@ def _rebuild_root(list_name: str, entries: list[Entry]) -> None:
     nodes = tree.build(entries, new_name, fill=0.7)
     top = nodes.pop(ROOT)
     _put_nodes(list_name, nodes)
-    dynamo.put_from(table(), node_row((list_name, ROOT), top, root.version + 1), root.version)
-    gone = [{"list": list_name, "node": node} for node in old if node != ROOT]
+    put_node((list_name, ROOT), top, root.version)
+    gone = [{"list": list_name, "node": node} for node in old if node not in (ROOT, MADE)]
     dynamo.at_once(*[partial(dynamo.delete, table(), key) for key in gone])
 
 

@@ -4,6 +4,9 @@ A node (`list`, `node`) has a `version`, `columns` and `ids`. Columns are JSON, 
 list for each thing that entries or children have, as equal things beside each other take least room. The
 ids (of a leaf's rows 16 bytes, of a branch's children 6) stand apart as bytes, for they don't compress.
 
+Beside the root of a list stands, from its first version on, the row `made`: a list with that row and without
+a root has lost it, and one without both is new.
+
 A ledger (`ledger#<id>`, `ledger`) has a `version` and says which lists one row is counted in now and as
 what, which version of the row that was (`of`), and where it may be besides (`claimed`).
 """
@@ -20,9 +23,10 @@ from teaching import clock, dynamo
 from teaching.dynamo import Item
 from teaching.settings import settings
 from teaching.tally import tree
-from teaching.tally.tree import Branch, Child, Entry, Leaf, Node, Sum
+from teaching.tally.tree import ROOT, Branch, Child, Entry, Leaf, Node, Sum
 
 LEDGER = "ledger"
+MADE = "made"
 NAME_BYTES = 6
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -86,10 +90,33 @@ def node_row(name: NodeName, node: Node, version: int) -> Item:
     return {**key, "version": version, "columns": _packed(columns), "ids": ids}
 
 
+def put_node(name: NodeName, node: Node, version: int) -> None:
+    """Puts a node over the version before it (0: there is none yet), a first root with what says that it was
+    made. Raises `ConditionFailed`, `Unavailable`.
+    """
+    row = node_row(name, node, version + 1)
+    if version or name[1] != ROOT:
+        dynamo.put_from(table(), row, version)
+        return
+    puts = [dynamo.put_from_arguments(table(), row, 0), dynamo.put_arguments(table(), _made(name[0]))]
+    dynamo.transact([{"Put": put} for put in puts])
+
+
+def _made(list_name: str) -> Item:
+    return {"list": list_name, "node": MADE}
+
+
+def once_made(lists: Collection[str], *, consistent: bool) -> set[str]:
+    """Those of the lists that have had a root. One round trip, or none for no lists."""
+    keys: list[dynamo.Key] = [{"list": list_name, "node": MADE} for list_name in lists]
+    return {row["list"] for row in dynamo.batch_get({table(): keys}, consistent=consistent)[table()]}
+
+
 def rows_of(list_name: str, entries: Sequence[Entry], *, fill: float = 1) -> Iterator[Item]:
     """Every row of a list that holds these entries, in order; its nodes filled to a part of their size."""
     for name, node in tree.build(entries, new_name, fill=fill).items():
         yield node_row((list_name, name), node, 1)
+    yield _made(list_name)
 
 
 def read_ledgers(ids: Collection[str]) -> dict[str, Ledger]:

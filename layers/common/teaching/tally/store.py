@@ -5,14 +5,14 @@ it is read again, at last consistently. What is wrong even so is damage, and is 
 answered: `Damaged`, which is 503 and makes for the list's mending.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 
 from teaching import dynamo
 from teaching.errors import Damaged
 from teaching.tally import tree
-from teaching.tally.nodes import NodeName, read_nodes
+from teaching.tally.nodes import NodeName, Stored, once_made, read_nodes
 from teaching.tally.pages import Window, window
 from teaching.tally.tree import ROOT, Entry, Leaf, Sum, Wanted
 
@@ -23,9 +23,13 @@ TRIES = 3
 def totals(list_name: str) -> Sum | None:
     """The rows of a list by label and the sum of their scores; None where there is no such list (yet).
 
-    One round trip, one unit or less. Raises `Damaged`.
+    One round trip, one unit or less; another where there is no root. Raises `Damaged`.
     """
-    stored = read_nodes([(list_name, ROOT)], consistent=False).get((list_name, ROOT))
+    root = (list_name, ROOT)
+    try:
+        stored = _read([root], consistent=False).get(root)
+    except Damaged:
+        stored = _read([root], consistent=True).get(root)
     if stored is None:
         return None
     if stored.node is None:
@@ -36,17 +40,18 @@ def totals(list_name: str) -> Sum | None:
 def rows_at(
     lists: Sequence[str], wanted: Wanted, offset: int, limit: int, extra: Iterable[Entry] = ()
 ) -> Window:
-    """The page of the merged lists, in a round trip for each level of the deepest (`pages.window`).
+    """The page of the merged lists, in a round trip for each level of the deepest (`pages.window`), and one
+    more where some have no root.
 
     Raises `Damaged`.
     """
     given = list(extra)
     for attempt in range(TRIES):
-        read = partial(read_nodes, consistent=attempt > 0)
+        read = partial(_read, consistent=attempt > 0)
         with suppress(Damaged):
             return window(lists, wanted, offset, limit, read, given)
         dynamo.pause(attempt)
-    return window(lists, wanted, offset, limit, partial(read_nodes, consistent=True), given)
+    return window(lists, wanted, offset, limit, partial(_read, consistent=True), given)
 
 
 def entries(lists: Sequence[str]) -> dict[str, list[Entry]]:
@@ -64,7 +69,7 @@ def _whole(lists: Sequence[str], *, consistent: bool) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = {name: [] for name in lists}
     wanted: list[NodeName] = [(name, ROOT) for name in lists]
     while wanted:
-        nodes = read_nodes(wanted, consistent=consistent)
+        nodes = _read(wanted, consistent=consistent)
         below: list[NodeName] = []
         for list_name, name in wanted:
             stored = nodes.get((list_name, name))
@@ -77,4 +82,16 @@ def _whole(lists: Sequence[str], *, consistent: bool) -> dict[str, list[Entry]]:
             else:
                 below += [(list_name, child.node) for child in stored.node.children]
         wanted = below
+    return found
+
+
+def _read(names: Collection[NodeName], *, consistent: bool) -> dict[NodeName, Stored]:
+    """`read_nodes`; where a root is not there, one more round trip tells whether it is lost.
+
+    Raises `Damaged`.
+    """
+    found = read_nodes(names, consistent=consistent)
+    rootless = [name[0] for name in names if name[1] == ROOT and name not in found]
+    for list_name in once_made(rootless, consistent=consistent):
+        raise Damaged(list_name, ROOT)
     return found

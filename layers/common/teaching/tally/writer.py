@@ -23,7 +23,7 @@ from teaching import dynamo
 from teaching.dynamo import ConditionFailed
 from teaching.errors import Damaged, Unavailable
 from teaching.tally import tree
-from teaching.tally.nodes import Place, Stored, new_name, node_row, read_nodes, table
+from teaching.tally.nodes import Place, Stored, new_name, node_row, once_made, put_node, read_nodes, table
 from teaching.tally.tree import EMPTY, LOWEST, ROOT, Branch, Change, Child, Entry, Key, Leaf, Node
 
 TRIES = 12
@@ -117,8 +117,11 @@ def _read_ways(keys: Mapping[str, Collection[Key]]) -> tuple[list[Way], dict[str
     while open_ways:
         wanted = [(way.list_name, name) for way in open_ways for name in way.levels[-1]]
         found = read_nodes(wanted, consistent=True)
+        rootless = [name[0] for name in wanted if name[1] == ROOT and name not in found]
+        lost = once_made(rootless, consistent=True)
         for list_name, name in wanted:
-            stored = found.get((list_name, name)) or (Stored(EMPTY, 0) if name == ROOT else Stored(None, 0))
+            new = name == ROOT and list_name not in lost
+            stored = found.get((list_name, name)) or Stored(EMPTY if new else None, 0)
             ways[list_name].nodes[name] = stored
             if stored.node is None:
                 failing[list_name] = Damaged(list_name, name)
@@ -249,7 +252,7 @@ def _try_put(put: _Put) -> bool:
     node, version = put.node, put.version
     for attempt in range(TRIES):
         try:
-            dynamo.put_from(table(), node_row(name, node, version + 1), version)
+            put_node(name, node, version)
         except (ConditionFailed, Unavailable):
             fresh = _fresh_branch(put)
             if fresh is None:
