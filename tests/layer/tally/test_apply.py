@@ -379,8 +379,10 @@ def test_a_row_that_moves_after_a_writer_was_cut_short_is_in_one_place_only(
     raise AssertionError("it never came to its end")
 
 
-def test_a_change_makes_no_transaction() -> None:
+def test_a_change_makes_no_transaction_but_the_first_of_a_list() -> None:
     state = State()
+    state.set("first", 0)
+    apply(["row#first"], state)
     state.set("a", 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dynamo, "transact", lambda writes: pytest.fail("a transaction"))
