@@ -90,6 +90,7 @@ def test_a_ledger_comes_back_as_it_was_and_an_unreadable_one_says_nothing() -> N
 
 def test_the_rows_of_a_list_are_its_tree() -> None:
     rows = {row["node"]: row for row in nodes.rows_of("list", entries(500), fill=0.69)}
+    assert rows.pop(nodes.MADE) == {"list": "list", "node": nodes.MADE}
     assert len(rows) == 1 + -(-500 // int(LEAF_MOST * 0.69))
     dynamo.at_once(*[lambda row=row: dynamo.put(settings().tallies_table, row) for row in rows.values()])
     read = nodes.read_nodes([("list", name) for name in rows], consistent=True)
