@@ -36,7 +36,7 @@ from teaching.errors import (
     Unavailable,
 )
 from teaching.fields import UUID_PATTERN
-from teaching.http import envelope
+from teaching.http import envelope, tables
 from teaching.http.auth import Role
 from teaching.http.batch import Each
 from teaching.http.endpoint import Endpoint
@@ -77,6 +77,13 @@ _IF_MATCH: Json = {
     "description": "ETags, of one of which it must be for anything to be written; without it any version is",
     "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*)$'},
 }
+
+_LINK = _header("Link", "The `first`, `prev`, `next` and `last` page, where there are such (RFC 8288)")
+_TABLE = (
+    f"For `Accept: text/csv`, with a `limit` of up to {limits.TABLE_ROWS_MOST:,} rows: RFC 4180 with a line "
+    "of names; null is empty, a profile is JSON, and a text that a spreadsheet would take for a formula has "
+    "a `'` before it"
+)
 
 _ASKED: Json = {"description": "What was asked for"}
 
@@ -253,7 +260,11 @@ def _success(name: str, endpoint: Endpoint, schemas: Json) -> Json:
         whole = _object({"data": answers}, told)
     else:
         whole = _object({"data": _schema(answer, schemas) | _ASKED}, told)
-    content = {"application/json": {"schema": whole, "example": examples.answer(name)}}
+    content: Json = {"application/json": {"schema": whole, "example": examples.answer(name)}}
+    if get_origin(answer) is Page:
+        headers = _LINK
+        names = ",".join(".".join(column) for column in tables.columns(get_args(answer)[0]))
+        content[tables.CONTENT_TYPE] = {"schema": {"type": "string", "description": _TABLE}, "example": names}
     return {
         "200": {"description": "Success", **({"headers": headers} if headers else {}), "content": content}
     }

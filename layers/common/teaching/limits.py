@@ -21,6 +21,10 @@ BATCH_ANSWER_BYTES = 5 * 1024 * 1024
 """What the results of many gradings may come to, each as JSON within JSON, as Lambda answers it."""
 PER_PAGE = 25
 PER_PAGE_MOST = 100
+TABLE_ROWS_MOST = 1000
+"""Of a page as CSV."""
+TABLE_BYTES = 5 * 1024 * 1024
+"""Of a page as CSV within JSON, as Lambda answers it; of what is larger the first rows are answered."""
 SEARCH_LEAST, SEARCH_MOST = 2, 100
 """Characters of a search."""
 SCORE_LEAST = 0

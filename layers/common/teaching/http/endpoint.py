@@ -10,7 +10,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
@@ -29,8 +29,11 @@ from teaching.errors import (
 )
 from teaching.fields import details, given_twice, is_uuid
 from teaching.http import envelope
+from teaching.http.accepted import wants_csv
 from teaching.http.auth import Role, caller_of
 from teaching.http.envelope import Answer, Redirect
+from teaching.http.links import link_header
+from teaching.http.pages import Page, PageQuery
 from teaching.http.versions import Versioned, entity_tag, if_match
 from teaching.log import logger
 from teaching.settings import settings
@@ -77,16 +80,37 @@ class Endpoint:
         if self.not_found:
             arguments.append(_id_in_path(event, self.not_found))
         if self.query:
-            arguments.append(_query(event, self.query))
+            arguments.append(self._query(event, headers))
         if self.body:
             arguments.append(_body(event, self.body, self.body_bytes))
         if self.conditional:
             arguments.append(if_match(headers))
-        return self._enveloped(self.function(*arguments))
-
-    def _enveloped(self, result: Any) -> Answer:
+        result = self.function(*arguments)
         if isinstance(result, Redirect):
             return envelope.redirect(result)
+        if isinstance(result, Page):
+            return self._page(result, _path(event), as_csv=wants_csv(headers))
+        return self._enveloped(result)
+
+    def _query(self, event: Event, headers: Mapping[str, Any]) -> BaseModel:
+        assert self.query
+        query = _query(event, self.query)
+        if isinstance(query, PageQuery) and wants_csv(headers):
+            return query.up_to(limits.TABLE_ROWS_MOST)
+        return query
+
+    def _page(self, page: Page[Any], path: str, *, as_csv: bool) -> Answer:
+        if not as_csv:
+            content = self.enveloped(page, self.message)
+            return envelope.answer(HTTPStatus.OK, content, **_of_page(page, path))
+        # Imported only then: few ask for it, and all would wait for it at a cold start.
+        from teaching.http import tables
+
+        (row,) = get_args(get_type_hints(self.function)["return"])
+        text, page = tables.table(page, row)
+        return envelope.text(text, tables.CONTENT_TYPE, **_of_page(page, path))
+
+    def _enveloped(self, result: Any) -> Answer:
         headers = {"etag": entity_tag(result.version)} if isinstance(result, Versioned) else {}
         return envelope.answer(HTTPStatus.OK, self.enveloped(result, self.message), **headers)
 
@@ -142,6 +166,17 @@ def _part(event: Event, name: str, kind: type[Part]) -> Part | None:
 def _request(event: Event) -> dict[str, Any]:
     context = _part(event, "requestContext", dict) or {}
     return {"correlation_id": context.get("requestId"), "route": event.get("routeKey")}
+
+
+def _path(event: Event) -> str:
+    """Relative to the API's root, whatever it is called there."""
+    _, _, path = (_part(event, "routeKey", str) or "").partition(" ")
+    return path.format_map(_part(event, "pathParameters", dict) or {})
+
+
+def _of_page(page: Page[Any], path: str) -> dict[str, str]:
+    link = link_header(page, path)
+    return {"vary": "accept"} | ({"link": link} if link else {})
 
 
 def _id_in_path(event: Event, not_found: type[NotFound]) -> str:

@@ -54,6 +54,14 @@ def answer(status: HTTPStatus, content: Any, **headers: str) -> Answer:
     }
 
 
+def text(body: str, content_type: str, **headers: str) -> Answer:
+    return {
+        "statusCode": HTTPStatus.OK.value,
+        "headers": {"content-type": content_type} | headers,
+        "body": body,
+    }
+
+
 def redirect(to: Redirect) -> Answer:
     headers = {"location": to.location}
     if to.version is not None:

@@ -1,9 +1,9 @@
 """Pages of a list: what a client asks for, what it gets, and the arithmetic between (rules, Lists)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 from typing_extensions import TypedDict
 
 from teaching import limits
@@ -41,9 +41,17 @@ class PageQuery(BaseModel):
         json_schema_extra={"pattern": SEARCH_PATTERN},
     )
 
+    _most: int = PrivateAttr(limits.PER_PAGE_MOST)
+
+    def up_to(self, most: int) -> Self:
+        """The same, with pages of up to so many rows."""
+        made = self.model_copy()
+        made._most = most
+        return made
+
     @property
     def per_page(self) -> int:
-        return min(self.limit, limits.PER_PAGE_MOST)
+        return min(self.limit, self._most)
 
     @property
     def offset(self) -> int:
@@ -72,6 +80,12 @@ class Page(Generic[Row]):
     rows: list[Row]
     total: int
     query: PageQuery
+
+    def of_limit(self, limit: int) -> "Page[Row]":
+        """The page that begins with the same row, of a smaller `limit` that divides this one's."""
+        number = self.query.offset // limit + 1
+        query = self.query.model_copy(update={"limit": limit, "page": number})
+        return Page(self.rows[:limit], self.total, query)
 
     def pagination(self) -> Pagination:
         """A page past the end points back to the last page that has rows."""
