@@ -358,6 +358,7 @@ class _Programme:
         """A mark of each kind and more of those who came; the last on the roster was not marked."""
         starts = datetime.fromisoformat(session["start_time"])
         *marked, _ = session["participant_ids"]
+        marks: list[Record] = []
         statuses = ["late", "absent", "excused", *["present"] * len(marked)]
         for participant, status in zip(marked, statuses, strict=False):
             mark = {
@@ -368,8 +369,9 @@ class _Programme:
             minutes = {"present": self.rng.randrange(-8, 5), "late": self.rng.randrange(12, 35)}
             if status in minutes:
                 mark["joined_at"] = _text(starts + timedelta(minutes=minutes[status]))
-            path = f"/api/teaching/coachings/{session['id']}/presences"
-            self.requests.append(Request(session["asesor_id"], "POST", path, mark))
+            marks.append(mark)
+        path = f"/api/teaching/coachings/{session['id']}/presences"
+        self.requests.append(Request(session["asesor_id"], "PUT", path, {"presences": marks}))
 
 
 def _user(role: str, identity: str, name: str) -> Record:

@@ -208,7 +208,7 @@ def load_demo(system: System) -> None:
 
 
 def _refused(system: System, requests: Sequence[demo.Request]) -> list[str]:
-    """Sends the requests over HTTP as their asesors; why some were not taken."""
+    """Sends the requests over HTTP as their asesors; why some were not taken, as a whole or in part."""
 
     def send(request: demo.Request) -> str | None:
         token = system.token("asesor", request.asesor_id)
@@ -219,9 +219,12 @@ def _refused(system: System, requests: Sequence[demo.Request]) -> list[str]:
             headers={"authorization": f"Bearer {token}"},
         )
         try:
-            with urllib.request.urlopen(sent, timeout=60):
-                return None
-        except OSError as error:
+            with urllib.request.urlopen(sent, timeout=60) as response:
+                data = json.load(response)["data"]
+            each = data if isinstance(data, list) else []
+            failed = [answer for answer in each if not answer["status"]]
+            return f"{request.method} {request.path}: {failed[0]}" if failed else None
+        except (OSError, ValueError) as error:
             return f"{request.method} {request.path}: {error}"
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:

@@ -4,12 +4,14 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 from local import aws, template
 from local.template import ROOT, Function
+from teaching.coaching.rules import PresenceRow, SessionRow
+from teaching.grading.rules import SubmissionRow
 from teaching.http.keys import METRIC
 from teaching.settings import Settings
 from tests.examples import example
@@ -131,6 +133,26 @@ def test_endpoints_are_declared_for_sam_local_and_absent_in_aws() -> None:
     for name in aws.endpoints("", ""):
         assert f"{name}: !Ref AWS::NoValue" in declared
         assert not any(name in function.environment for function in TEMPLATE.functions.values())
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [("SessionsTable", SessionRow), ("SubmissionsTable", SubmissionRow), ("PresencesTable", PresenceRow)],
+)
+def test_an_index_that_lists_are_read_from_carries_what_they_show(table: str, row: type) -> None:
+    """Those that carry anything, but for `by_participant`, of which a search wants ids only."""
+    told = TEMPLATE.tables[table]
+    listing = {index["IndexName"]: index for index in told["GlobalSecondaryIndexes"] if carried(index)}
+    listing.pop("by_participant", None)
+    assert listing
+    for name, index in listing.items():
+        keys = {part["AttributeName"] for part in told["KeySchema"] + index["KeySchema"]}
+        missing = set(get_type_hints(row)) - carried(index) - keys
+        assert not missing, f"{name} of {table} in template.yaml does not carry {missing}"
+
+
+def carried(index: dict[str, Any]) -> set[str]:
+    return set(index["Projection"].get("NonKeyAttributes", []))
 
 
 @each_table

@@ -323,12 +323,13 @@ def test_the_asesors_have_marked_of_every_kind_and_left_some_unmarked() -> None:
     held = {id_ for id_, session in sessions.items() if session["status"] == "completed"}
     marks: dict[str, list[Record]] = defaultdict(list)
     for request in made.requests:
-        if request.method == "POST":
+        if request.method == "PUT":
             session = request.path.split("/")[4]
             assert request.asesor_id == sessions[session]["asesor_id"]
-            assert request.body["participant_id"] in sessions[session]["participant_ids"]
-            assert Mark.model_validate(request.body)
-            marks[session].append(request.body)
+            for mark in request.body["presences"]:
+                assert mark["participant_id"] in sessions[session]["participant_ids"]
+                assert Mark.model_validate(mark)
+                marks[session].append(mark)
     assert marks.keys() == held
     for session, of_session in marks.items():
         assert {mark["status"] for mark in of_session} == {"present", "late", "absent", "excused"}

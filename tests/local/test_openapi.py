@@ -62,7 +62,7 @@ def test_it_has_every_route_but_the_default(document: dict[str, Any], facts: Tem
 
 def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
     checked = 0
-    for operation in operations(document).values():
+    for function, operation in operations(document).items():
         bodies = [answer for answer in operation["responses"].values() if "content" in answer]
         bodies += [operation["requestBody"]] if "requestBody" in operation else []
         for body in bodies:
@@ -70,7 +70,8 @@ def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
             examples = [content["example"]] if "example" in content else []
             examples += [named["value"] for named in content.get("examples", {}).values()]
             for instance in examples:
-                assert faults(document, content["schema"], instance) == []
+                found = faults(document, content["schema"], instance)
+                assert not found, f"the example of {function}: {found}"
                 checked += 1
     assert checked > len(operations(document))
 
