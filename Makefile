@@ -20,7 +20,7 @@ SAM = .venv/sam
 FILES = $(filter tests/%,$(ARGS))
 BUILT = $(if $(FILES),$(filter tests/built%,$(FILES)),all)
 
-.PHONY: help start reset test soak token load redrive check format bench build openapi clean
+.PHONY: help start reset test soak token load events redrive check format bench build openapi clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ token: $(READY) ## Print a token: ROLE=admin|asesor|participant [SUB=<uuid>]
 load: $(READY) ## Send FILE=records.jsonl to the running server
 	@exec $(BIN)/python -m local.load
 
+events: $(READY) ## Show the events of the server, those to come too (DATA_DIR=.data); Ctrl-C ends
+	@exec $(BIN)/python -m local.events
+
 redrive: $(READY) ## Try every failed change again now (STACK=<name> in AWS, else the running server)
 	@exec $(BIN)/python -m local.redrive
 
@@ -53,6 +56,7 @@ check: $(READY) $(SAM)/ready ## Lint, types, template, API document: seconds
 	@$(SAM)/bin/sam validate --lint
 	@$(BIN)/python -m local.complete
 	@$(BIN)/python -m local.openapi --check
+	@$(BIN)/python -m local.asyncapi --check
 	@$(BIN)/python -m local.routes --check
 
 format: $(READY) ## Format the code, then say what is left to do by hand
@@ -66,9 +70,10 @@ bench: $(READY) ## Measure what requests and changes cost (PART=requests|writes|
 build: $(READY) $(SAM)/ready ## Build for deployment (sam deploy follows)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM)/bin/sam build
 
-openapi: $(READY) ## Write docs/openapi.yaml and README's table of routes anew
+openapi: $(READY) ## Write docs/openapi.yaml, docs/asyncapi.yaml and README's table of routes anew
 	@$(BIN)/python -m local.complete
 	@$(BIN)/python -m local.openapi
+	@$(BIN)/python -m local.asyncapi
 	@$(BIN)/python -m local.routes
 
 clean: ## Remove everything that was made, the local data included

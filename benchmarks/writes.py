@@ -25,7 +25,7 @@ from uuid import UUID
 from benchmarks.load import END, SEED, World
 from benchmarks.meter import READS, Cost, metered
 from benchmarks.requests import callers, endpoint
-from teaching import clock, dynamo
+from teaching import clock, dynamo, event_bus
 from teaching.grading.rules import Grade, Scope, Status
 from teaching.log import logger
 from teaching.settings import settings
@@ -56,7 +56,7 @@ class Spent(NamedTuple):
     trips_asked: int
     """Of the request, or of a batch of records."""
     trips_following: int
-    """Of the stream's function, with one batch."""
+    """Of a function of the stream, with one batch."""
 
     @property
     def a_second(self) -> float:
@@ -142,8 +142,8 @@ def _arrive(data: Sequence[dict[str, Any]]) -> Sent:
     return Sent([record["id"] for record in data], send)
 
 
-def follow(submissions: Sequence[str]) -> list[str]:
-    """The stream's function with one batch; answers what is left of it after a failure."""
+def follow(submissions: Sequence[str], function: str = "apply_changes") -> list[str]:
+    """A function of the stream with one batch; answers what is left of it after a failure."""
     table = settings().submissions_table
     records = [
         {
@@ -153,7 +153,7 @@ def follow(submissions: Sequence[str]) -> list[str]:
         }
         for number, submission in enumerate(submissions)
     ]
-    failures = _handler("apply_changes")({"Records": records}, _CONTEXT)["batchItemFailures"]
+    failures = _handler(function)({"Records": records}, _CONTEXT)["batchItemFailures"]
     return list(submissions[int(failures[0]["itemIdentifier"]) :]) if failures else []
 
 
@@ -163,16 +163,17 @@ def _handler(function: str) -> Callable[[Any, Any], Any]:
 
 
 def measured(changes: Iterable[Sent], batch: int = 1) -> Spent:
-    """The whole chain of some changes; the stream's function has them in batches."""
+    """The whole chain of some changes; the stream has them in batches, the bus takes everything."""
     asked: list[Cost] = []
     following: list[Cost] = []
     number = 0
     waiting: list[str] = []
 
     def follow_now() -> None:
-        with metered() as cost:
-            assert not follow(waiting), "the stream's function gave up"
-        following.append(cost)
+        for function in ("apply_changes", "publish_events"):
+            with metered() as cost, patch.object(event_bus, "put", lambda entries: [True] * len(entries)):
+                assert not follow(waiting, function), "the stream's function gave up"
+            following.append(cost)
         waiting.clear()
 
     for submissions, send in changes:

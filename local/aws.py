@@ -1,4 +1,4 @@
-"""What AWS would be to the functions: their environment, and the two services besides DynamoDB.
+"""What AWS would be to the functions: their environment, and the three services besides DynamoDB.
 
 The SDK finds them by its own variables, so nothing in the layer knows that it runs locally.
 """
@@ -8,14 +8,19 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from local import template
 from local.queues import Queue
 from local.template import REGION
+from teaching.limits import EVENT_BYTES
+
+EVENTS_FILE = "events.jsonl"
 
 
 def environment(dynamodb: str, stand_in: str) -> dict[str, str]:
@@ -40,12 +45,13 @@ def endpoints(dynamodb: str, stand_in: str) -> dict[str, str]:
 
 
 class StandIn:
-    """Secrets Manager's `GetSecretValue` and SQS's `SendMessage` and `SendMessageBatch`, as the functions
-    call them.
+    """Secrets Manager's `GetSecretValue`, SQS's `SendMessage` and `SendMessageBatch` and EventBridge's
+    `PutEvents`, as the functions call them.
 
     Messages go to the queue of that name among `queues`, which feed a function. Others are appended to
     `<folder>/<queue>.jsonl`; the `reason` of a rejected record is also kept for whoever sent the record
-    and asks for it with `reason`.
+    and asks for it with `reason`. Events are appended to `<folder>/events.jsonl` as EventBridge delivers
+    them, and are on the disk before the answer.
     """
 
     def __init__(self, secrets: Mapping[str, str], folder: Path, queues: Iterable[Queue] = ()) -> None:
@@ -54,6 +60,8 @@ class StandIn:
         self._queues = {queue.name: queue for queue in queues}
         self._reasons: dict[str, str | None] = {}
         self._lock = threading.Lock()
+        self._whole: set[Path] = set()
+        """Files that end with a whole line."""
 
     def answer(self, target: str, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """The status and body of the answer to a call of the AWS JSON protocol."""
@@ -62,6 +70,8 @@ class StandIn:
                 return self._secret(request["SecretId"])
             case "AmazonSQS.SendMessage" | "AmazonSQS.SendMessageBatch":
                 return self._send(request)
+            case "AWSEvents.PutEvents":
+                return self._put_events(request["Entries"])
         return 400, {"__type": "UnknownOperationException", "message": f"{target} has no stand-in here"}
 
     def _secret(self, name: str) -> tuple[int, dict[str, Any]]:
@@ -99,9 +109,36 @@ class StandIn:
 
     def _keep(self, queue: str, message: Mapping[str, Any]) -> None:
         """Appends a message to the queue's file, where a person can read it."""
-        path = self._folder / f"{queue}.jsonl"
-        with self._lock, open(path, "a", encoding="utf-8", opener=_private) as file:
-            file.write(json.dumps(message, ensure_ascii=False) + "\n")
+        self._append(self._folder / f"{queue}.jsonl", [message])
+
+    def _put_events(self, entries: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, Any]]:
+        """An entry that EventBridge would refuse is refused alone, a request that it would is as a whole."""
+        counted = ("Source", "DetailType", "Detail")
+        size = sum(len(entry[name].encode()) for entry in entries for name in counted)
+        if not 0 < len(entries) <= 10 or size > EVENT_BYTES:
+            return 400, {"__type": "ValidationException", "message": f"{len(entries)} entries, {size} bytes"}
+        results: list[dict[str, str]] = []
+        events = []
+        for entry in entries:
+            if code := _refusal(entry):
+                results.append({"ErrorCode": code, "ErrorMessage": "not an event"})
+            else:
+                events.append(_event(entry))
+                results.append({"EventId": events[-1]["id"]})
+        self._append(self._folder / EVENTS_FILE, events)
+        return 200, {"FailedEntryCount": len(entries) - len(events), "Entries": results}
+
+    def _append(self, path: Path, things: Iterable[Mapping[str, Any]]) -> None:
+        """A line each, on the disk when this returns. What a killed server left of a line goes: it was never
+        answered.
+        """
+        lines = "".join(json.dumps(thing, ensure_ascii=False) + "\n" for thing in things)
+        with self._lock, open(path, "ab+", buffering=0, opener=_private) as file:
+            if path not in self._whole:
+                file.truncate(_length_of_whole_lines(file))
+                self._whole.add(path)
+            file.write(lines.encode())
+            os.fsync(file.fileno())
 
     def await_reason(self, message_id: str) -> None:
         with self._lock:
@@ -111,6 +148,50 @@ class StandIn:
         """Why the awaited record was rejected, asked once; None if it was not."""
         with self._lock:
             return self._reasons.pop(message_id, None)
+
+
+def _refusal(entry: Mapping[str, Any]) -> str | None:
+    """The code with which EventBridge refuses an entry."""
+    if entry["EventBusName"] not in _buses():
+        return "EventBusNotFound"
+    try:
+        detail = json.loads(entry["Detail"])
+    except ValueError:
+        return "MalformedDetail"
+    return None if isinstance(detail, dict) else "MalformedDetail"
+
+
+def _event(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """As EventBridge delivers it."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": entry["DetailType"],
+        "source": entry["Source"],
+        "account": "123456789012",
+        "time": datetime.fromtimestamp(entry["Time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": REGION,
+        "resources": [],
+        "detail": json.loads(entry["Detail"]),
+    }
+
+
+def _length_of_whole_lines(file: FileIO) -> int:
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - 65536)
+        file.seek(start)
+        newline = (file.read(end - start) or b"").rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+@cache
+def _buses() -> frozenset[str]:
+    resources = template.read().resources.items()
+    return frozenset(name for name, resource in resources if resource["Type"] == "AWS::Events::EventBus")
 
 
 @cache

@@ -324,7 +324,9 @@ class _Programme:
             self._session("scheduled", asesor, roster, _in_office_hours(self.rng, day))
 
     def _sessions_around_the_spec(self, own: Mapping[str, list[str]]) -> None:
-        """Its own two, one more under way, and one that has no meeting link yet."""
+        """Its own two, one more under way, one that has no meeting link yet, and one of yesterday that nobody
+        has ended.
+        """
         self._add("session", SPEC_SESSION)
         times = _session_times("ongoing", self.hour, self.today)
         roster = {"participant_ids": own[ASESOR.id][:8]}
@@ -333,6 +335,7 @@ class _Programme:
         self._session("ongoing", last, others, self.hour)
         day = _in_office_hours(self.rng, self.today + timedelta(weeks=6))
         self._session("scheduled", ASESOR.id, own[ASESOR.id], day, meeting_url=None)
+        self._session("ongoing", ASESOR.id, own[ASESOR.id], self.hour - timedelta(days=1))
 
     def _session(
         self, status: str, asesor: str, roster: Sequence[str], starts: datetime, **changes: Any

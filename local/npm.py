@@ -37,7 +37,7 @@ class Package(NamedTuple):
 
 def fetched(package: Package) -> Path:
     """The package's folder in .tools. Raises `NpmError`."""
-    home = TOOLS / f"{package.name}-{package.version}"
+    home = TOOLS / f"{package.name.replace('/', '-')}-{package.version}"
     TOOLS.mkdir(exist_ok=True)
     with (TOOLS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

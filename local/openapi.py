@@ -12,8 +12,9 @@ import inspect
 import json
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
@@ -192,7 +193,7 @@ def _operation(facts: Template, route: Route, endpoint: Endpoint, schemas: Json)
     ]:
         operation["parameters"] = parameters
     if endpoint.body and body:
-        content = {"schema": _schema(endpoint.body, schemas), "example": json.loads(body)}
+        content = {"schema": schema_of(endpoint.body, schemas), "example": json.loads(body)}
         operation["requestBody"] = {
             "required": True,
             "description": f"At most {endpoint.body_bytes // 1024} KB",
@@ -218,7 +219,7 @@ def _path_parameters(route: Route, endpoint: Endpoint, name: str) -> Iterable[Js
 
 
 def _query_parameters(model: type[BaseModel] | None) -> Iterable[Json]:
-    fields = _schema(model, {}, hoist=False)["properties"] if model else {}
+    fields = schema_of(model, {}, hoist=False)["properties"] if model else {}
     for name, schema in fields.items():
         given = _without_null(schema)
         described = {"description": given.pop("description")} if "description" in given else {}
@@ -244,9 +245,9 @@ def _success(name: str, endpoint: Endpoint, schemas: Json) -> Json:
     whole: Json
     told = _told(endpoint.message)
     if get_origin(answer) is Page:
-        rows = {"type": "array", "items": _schema(get_args(answer)[0], schemas)}
+        rows = {"type": "array", "items": schema_of(get_args(answer)[0], schemas)}
         data = {"data": rows | {"description": "The rows of the page"}}
-        pagination = _schema(Pagination, schemas) | {"description": "Where in the list the page lies"}
+        pagination = schema_of(Pagination, schemas) | {"description": "Where in the list the page lies"}
         if endpoint.enveloped is envelope.page_within:
             page = _object(data, {"pagination": pagination})
             whole = _object({"data": page | {"description": "The page"}}, told)
@@ -254,12 +255,12 @@ def _success(name: str, endpoint: Endpoint, schemas: Json) -> Json:
             whole = _object(data, told, {"pagination": pagination})
     elif isinstance(endpoint.enveloped, Each):
         (result, _) = get_args(get_args(answer)[0])
-        done = _object({"data": _schema(result, schemas) | _ASKED}, _told(endpoint.enveloped.message))
+        done = _object({"data": schema_of(result, schemas) | _ASKED}, _told(endpoint.enveloped.message))
         each = {"anyOf": [done, {"$ref": f"{SCHEMAS}Failure"}]}
         answers = {"type": "array", "items": each, "description": "The answer to each, in the order asked"}
         whole = _object({"data": answers}, told)
     else:
-        whole = _object({"data": _schema(answer, schemas) | _ASKED}, told)
+        whole = _object({"data": schema_of(answer, schemas) | _ASKED}, told)
     content: Json = {"application/json": {"schema": whole, "example": examples.answer(name)}}
     if get_origin(answer) is Page:
         headers = _LINK
@@ -356,7 +357,7 @@ def _meanings(of: type) -> dict[str, str]:
     return found
 
 
-def _schema(of: Any, schemas: Json, *, hoist: bool = True) -> Json:
+def schema_of(of: Any, schemas: Json, *, hoist: bool = True) -> Json:
     """The type's schema; objects with a name go to `schemas`, to be referred to."""
     made = TypeAdapter(of).json_schema(
         mode="validation", ref_template=f"{SCHEMAS}{{model}}", schema_generator=_Described
@@ -430,23 +431,32 @@ _Dumper.add_representer(str, _text)
 
 def text(facts: Template) -> str:
     """docs/openapi.yaml as it should be."""
-    note = "# Made by `make openapi` from the template and the functions; change those.\n"
-    return note + yaml.dump(document(facts), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml_of(document(facts), "the template and the functions")
 
 
-def main(arguments: list[str]) -> int:
+def yaml_of(document: Json, source: str) -> str:
+    """A document that is made from something else."""
+    note = f"# Made by `make openapi` from {source}; change those.\n"
+    return note + yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def keep(path: Path, fresh: str, arguments: Sequence[str]) -> int:
+    """Writes a document anew, or with `--check` says whether it is as it should be; the exit code."""
+    if "--check" not in arguments:
+        path.write_text(fresh, encoding="utf-8")
+        return 0
+    if path.exists() and path.read_text(encoding="utf-8") == fresh:
+        return 0
+    print(f"docs/{path.name} does not say what the code does: run `make openapi`", file=sys.stderr)
+    return 1
+
+
+def main(arguments: Sequence[str]) -> int:
     try:
-        fresh = text(template.read())
+        return keep(DOCUMENT, text(template.read()), arguments)
     except examples.NoExampleError as error:
         print(error, file=sys.stderr)
         return 1
-    if "--check" not in arguments:
-        DOCUMENT.write_text(fresh, encoding="utf-8")
-        return 0
-    if DOCUMENT.exists() and DOCUMENT.read_text(encoding="utf-8") == fresh:
-        return 0
-    print("docs/openapi.yaml does not say what the code does: run `make openapi`", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

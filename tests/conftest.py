@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import pytest
@@ -12,7 +12,7 @@ from local import aws, demo, template, tokens
 from local import store as local_store
 from local.gateway import Gateway
 from local.template import Template
-from teaching import sqs
+from teaching import event_bus, sqs
 
 _KEY = "the key that the tests sign their tokens with"
 
@@ -46,6 +46,7 @@ def store(facts: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for name, value in variables.items():
             patch.setenv(name, value)
         sqs.client.cache_clear()
+        event_bus.client.cache_clear()
         yield endpoint
     gateway.shutdown()
     gateway.server_close()
@@ -74,6 +75,19 @@ def set_aside(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setenv("FAILED_CHANGES_QUEUE", "FailedChanges")
     monkeypatch.setattr("teaching.sqs.send_all", send_all)
     return sent
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The events that are sent from here on, as entries of PutEvents whose detail is parsed."""
+    entries: list[Any] = []
+
+    def put(some: Sequence[Mapping[str, Any]]) -> list[bool]:
+        entries.extend({**entry, "Detail": json.loads(entry["Detail"])} for entry in some)
+        return [True] * len(some)
+
+    monkeypatch.setattr("teaching.event_bus.put", put)
+    return entries
 
 
 @pytest.fixture(scope="session")

@@ -160,7 +160,9 @@ def given_up(endpoint: str, table: str, identity: str | None = None) -> Data:
         record["dynamodb"] for record in reader.get_records(ShardIterator=start["ShardIterator"])["Records"]
     ]
     numbers = [
-        record["SequenceNumber"] for record in records if identity in (None, record["Keys"]["id"]["S"])
+        record["SequenceNumber"]
+        for record in records
+        if identity is None or record["Keys"]["id"]["S"] == identity
     ]
     return {
         "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 21},

@@ -16,6 +16,7 @@ from botocore.client import BaseClient
 from local import demo, template
 from teaching import dynamo
 from teaching.coaching import store as coaching
+from teaching.coaching.rules import Mark
 from teaching.grading import store as grading
 from teaching.grading.rules import Grade, Scope
 from teaching.http import auth
@@ -60,6 +61,8 @@ def needed(operation: str, arguments: dict[str, Any]) -> set[Call]:
             return {(f"dynamodb:{operation}", f"{streamed(arguments['StreamArn'])}.StreamArn")}
         case "GetRecords":
             return {("dynamodb:GetRecords", f"{streamed(arguments['ShardIterator'])}.StreamArn")}
+        case "PutEvents":
+            return {("events:PutEvents", f"{entry['EventBusName']}.Arn") for entry in arguments["Entries"]}
         case "BatchGetItem" | "BatchWriteItem":
             return {(f"dynamodb:{operation}", f"{table}.Arn") for table in arguments["RequestItems"]}
         case "TransactWriteItems":
@@ -161,6 +164,7 @@ def apply_changes(call: Callable[..., Any]) -> None:
         for identity, handed_in, updated in ((support.new_id(), 19, 19), (newest, 20, 20), (newest, 17, 21)):
             support.take_in("submission", submission(identity, handed_in, updated))
             call("apply_changes", Records=[change("SubmissionsTable", identity)])
+    renamed()
     call("apply_changes", Records=[change("SessionsTable", support.SESSION)])
     call("apply_changes", Records=[change("SubmissionsTable", damaged())])
 
@@ -186,7 +190,6 @@ def refresh_copies(call: Callable[..., Any]) -> None:
     for user in renamed():
         call("refresh_copies", Records=[change("UsersTable", user["id"])])
     call("refresh_copies", Records=[change("ItemsTable", support.ITEM)])
-    call("refresh_copies", Records=[change("SessionsTable", support.SESSION)])
 
 
 def renamed() -> list[dict[str, Any]]:
@@ -202,9 +205,10 @@ def heal_changes(call: Caller) -> None:
         call("heal_changes", Records=[failed({"table": "TalliesTable", "id": list_name})])
     apply_changes(partial(heal_instead, call))
     refresh_copies(partial(heal_instead, call))
+    act()
     call("heal_changes", Records=[failed({"table": "PresencesTable", "id": presence()})])
     damaged()
-    for table in ("SubmissionsTable", "SessionsTable", "UsersTable", "ItemsTable"):
+    for table in ("SubmissionsTable", "SessionsTable", "UsersTable", "ItemsTable", "PresencesTable"):
         told = support.given_up(os.environ["AWS_ENDPOINT_URL_DYNAMODB"], table)
         call("heal_changes", Records=[failed(told)])
 
@@ -214,6 +218,28 @@ def heal_instead(call: Caller, function: str, Records: list[dict[str, Any]]) -> 
     for record in Records:
         identity = record["dynamodb"]["Keys"]["id"]["S"]
         call("heal_changes", Records=[failed({"table": streamed(record["eventSourceARN"]), "id": identity})])
+
+
+def publish_events(call: Caller) -> None:
+    """What was done, and a row that nothing can be told of."""
+    act()
+    row = dynamo.get("PresencesTable", {"session_id": support.SESSION, "participant_id": support.PARTICIPANT})
+    assert row
+    dynamo.put("PresencesTable", row | {"updated_at": None})
+    call("publish_events")
+
+
+def act() -> None:
+    """A grade, a mark and a start."""
+    grading.grade(support.BY_ASESOR, support.SUBMISSION, Grade(score=Decimal(90)))
+    mark = Mark.model_validate({"participant_id": support.PARTICIPANT, "status": "present"})
+    coaching.mark(support.BY_ASESOR, support.SESSION, mark)
+    coaching.start(support.BY_ASESOR, support.SESSION)
+
+
+def close_sessions(call: Caller) -> None:
+    support.take_in("session", demo.SPEC_SESSION_TO_END | {"participant_ids": [], "end_time": LONG_AGO})
+    call("close_sessions")
 
 
 def presence() -> str:
@@ -258,6 +284,7 @@ def tear(list_name: str) -> None:
     dynamo.put("TalliesTable", root | {"columns": b"rubbish"})
 
 
+LONG_AGO = "2026-02-20T11:00:00.000Z"
 LATER = "2027-01-01T09:00:00.000Z"
 EVERY_LIST = (
     "sessions",
@@ -297,6 +324,8 @@ SCENES: dict[str, Callable[[Caller], object]] = {
     "RefreshCopies": refresh_copies,
     "HealChanges": heal_changes,
     "RecomputeStatistics": recompute_statistics,
+    "PublishEvents": publish_events,
+    "CloseSessions": close_sessions,
 }
 
 

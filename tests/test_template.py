@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, get_type_hints
@@ -93,7 +94,12 @@ def test_a_role_is_the_functions_own_with_exact_actions_on_exact_resources(funct
     for actions, resources in granted:
         assert not [action for action in actions if "*" in action]
         assert not [resource for resource in resources if "*" in resource]
-        assert {action.partition(":")[0] for action in actions} <= {"dynamodb", "secretsmanager", "sqs"}
+        assert {action.partition(":")[0] for action in actions} <= {
+            "dynamodb",
+            "events",
+            "secretsmanager",
+            "sqs",
+        }
     scans = any("dynamodb:Scan" in actions for actions, _ in granted)
     assert scans == (function.name == "RecomputeStatistics")
 
@@ -123,6 +129,9 @@ def test_the_environment_is_what_the_settings_read(function: Function) -> None:
     own = {
         "IngestRecords": {"REJECTED_RECORDS_QUEUE"},
         "RecomputeStatistics": {"CHECK_PARTS"},
+        "CloseSessions": {"CLOSE_AFTER_HOURS"},
+        "PublishEvents": {"EVENTS_BUS"},
+        "HealChanges": {"EVENTS_BUS"},
     }
     shared = names | of_tools | {"FAILED_CHANGES_QUEUE"}
     assert function.environment.keys() == shared | own.get(function.name, set())
@@ -178,6 +187,22 @@ def test_streams_retry_what_failed_and_keep_what_is_given_up() -> None:
         assert stream.bisect
         assert stream.retries
         assert stream.on_failure == "FailedChanges"
+
+
+def test_a_stream_feeds_two_functions_at_most() -> None:
+    """AWS throttles more."""
+    readers = Counter(stream.table for stream in TEMPLATE.streams)
+    assert max(readers.values()) == 2
+
+
+def test_what_heals_may_read_every_stream() -> None:
+    streams = {f"{stream.table}.StreamArn" for stream in TEMPLATE.streams}
+    of_streams = [
+        set(resources)
+        for actions, resources in allowed(TEMPLATE.functions["HealChanges"])
+        if "dynamodb:GetRecords" in actions
+    ]
+    assert of_streams == [streams]
 
 
 def test_records_that_fail_end_in_the_dead_letter_queue_and_ring() -> None:

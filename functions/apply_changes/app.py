@@ -1,4 +1,4 @@
-"""The streams of submissions and sessions: keep the count trees up to date."""
+"""The streams of submissions and sessions: keep the count trees, and what is kept of sessions, up to date."""
 
 from typing import Any
 
@@ -7,4 +7,4 @@ from teaching.changed_rows import Context
 
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    return streams.follow(event, context, projections.count)
+    return streams.follow(event, context, projections.count_and_refresh)

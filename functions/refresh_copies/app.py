@@ -1,4 +1,4 @@
-"""The streams of users, items and sessions: keep their copies and the search index up to date."""
+"""The streams of users and items: keep their copies and the search index up to date."""
 
 from typing import Any
 

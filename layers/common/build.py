@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 HERE = Path(__file__).resolve().parent
 TEMPLATE = HERE.parent.parent / "template.yaml"
 PLATFORMS = ("manylinux2014_aarch64", "manylinux2014_x86_64")
-SERVICES = {"dynamodb", "dynamodbstreams", "streams.dynamodb", "secretsmanager", "sqs"}
+SERVICES = {"dynamodb", "dynamodbstreams", "events", "streams.dynamodb", "secretsmanager", "sqs"}
 """The services whose clients the layer makes, and the one whose addresses have another name than itself;
 botocore's descriptions of all others stay behind.
 """

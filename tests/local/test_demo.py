@@ -282,6 +282,7 @@ def test_it_is_as_it_would_be_today(now: datetime) -> None:
     assert timedelta(0) < min(ages) < timedelta(days=3)
     assert max(ages) < timedelta(days=demo.DAYS + 1)
     sessions = [row for id_, row in found["session"].items() if id_ not in spec]
+    nobody_ended: list[timedelta] = []
     for session in sessions:
         starts, ends = (datetime.fromisoformat(session[name]) for name in ("start_time", "end_time"))
         match session["status"]:
@@ -289,8 +290,12 @@ def test_it_is_as_it_would_be_today(now: datetime) -> None:
                 assert ends < now
             case "scheduled":
                 assert now < starts
+            case "ongoing" if ends <= now:
+                nobody_ended.append(now - ends)
             case "ongoing":
                 assert starts <= now < ends
+    (overdue,) = nobody_ended
+    assert overdue > timedelta(hours=12), "the schedule ends it at the first start"
     assert {row["status"] for row in sessions} == {"scheduled", "ongoing", "completed", "cancelled"}
 
 

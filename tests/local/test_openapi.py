@@ -175,8 +175,8 @@ def test_a_limit_that_is_changed_in_a_type_alone_changes_the_document() -> None:
         note: Annotated[Note, Field(max_length=5)] = ""
 
     schemas: dict[str, Any] = {}
-    openapi._schema(Least, schemas)
-    openapi._schema(Other, schemas)
+    openapi.schema_of(Least, schemas)
+    openapi.schema_of(Other, schemas)
     score = schemas["Least"]["properties"]["score"]
     assert (score["minimum"], score["maximum"], score["exclusiveMaximum"]) == (1, 100, 10**SCORE_DIGITS)
     other = schemas["Other"]["properties"]

@@ -41,14 +41,35 @@ class Image(NamedTuple):
     row: Row | None
 
 
+ACTIONS = ("grade", "mark", "start", "end", "close")
+"""How the tasks are called that do what events tell of."""
+EVENTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "submission.graded": ("SubmissionsTable", ("id",), ("id", *GRADE[:4])),
+    "presence.marked": (
+        "PresencesTable",
+        ("session_id", "participant_id"),
+        ("id", "status", "first_joined_at", "joined_at", "feedback_notes", "created_at", "updated_at"),
+    ),
+    "session.started": ("SessionsTable", ("id",), ("id", "started_at")),
+    "session.ended": ("SessionsTable", ("id",), ("id", "status", "ended_at")),
+}
+"""By type: the table of what it tells of, the names of its key, and what no record changes afterwards."""
+
+
 class Watch:
-    """Every state that every row has been in, and whether each could follow from the one before."""
+    """Every state that every row has been in, and whether each could follow from the one before; and every
+    event that went out.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._images: defaultdict[tuple[str, tuple[Any, ...]], list[Image]] = defaultdict(list)
         self.writers: defaultdict[str, list[str]] = defaultdict(list)
         """By task, the tables that it has changed."""
+        self._acted: defaultdict[tuple[str, tuple[Any, ...]], dict[int, Row]] = defaultdict(dict)
+        """What rows were once an action was done, by the version."""
+        self._sent: defaultdict[tuple[str, tuple[Any, ...]], list[int]] = defaultdict(list)
+        self._event_ids: dict[str, tuple[Any, ...]] = {}
         for table in store.tables.values():
             for typed in table.rows.rows():
                 row = dynamo.from_item(typed)
@@ -61,6 +82,8 @@ class Watch:
         after = write.after and dynamo.from_item(write.after)
         key = tuple(dynamo.from_item(write.key).values())
         self._images[write.table, key].append(Image(write.number, after))
+        if after and task.startswith(ACTIONS) and write.table != "HistoryTable":
+            self._acted[write.table, key][after["version"]] = after
         check = {
             "SubmissionsTable": self._check_submission,
             "HistoryTable": self._check_history,
@@ -74,6 +97,32 @@ class Watch:
                 must(
                     (after or {})["version"] == before["version"] + 1, "versions go on by one", before, after
                 )
+
+    def heard(self, kind: str, detail: Row) -> None:
+        table, names, told = EVENTS[kind]
+        key = tuple(detail[name] for name in names)
+        version = detail["version"]
+        acted = self._acted[table, key].get(version)
+        must(acted is not None, "events tell of what was done here", kind, detail)
+        must(said(acted or {}, detail, told), "events tell what was done", detail, acted)
+        sent = self._sent[table, key]
+        must(not sent or version >= sent[-1], "events of one object go out in order", kind, sent, detail)
+        sent.append(version)
+        known = self._event_ids.setdefault(detail["event_id"], (table, key, version))
+        must(known == (table, key, version), "an event has an id of its own", known, detail)
+
+    def judge_events(self) -> None:
+        """Once all is quiet: what was done last went out, but for a grade that a new hand-in has replaced."""
+        for (table, key), acted in self._acted.items():
+            row = self._images[table, key][-1].row or {}
+            if not acted:
+                continue
+            must(row["acted_version"] == max(acted), "a row knows what was done last", row, list(acted))
+            replaced = table == "SubmissionsTable" and not row.get("graded_here")
+            waiting = table == "SessionsTable" and row.get("waiting_for")
+            if not replaced and not waiting:
+                sent = self._sent[table, key]
+                must(bool(sent) and sent[-1] == max(acted), "the last event is not lost", table, row, sent)
 
     def between(self, table: str, key: tuple[Any, ...], first: int, last: int) -> list[Row]:
         """What the row was at some moment from after one write to after another; {} where it was not."""
@@ -109,7 +158,7 @@ class Watch:
     def _check_session(self, before: Row, after: Row, task: str) -> None:
         if not before:
             return
-        by_hand = task.startswith(("start", "end"))
+        by_hand = task.startswith(("start", "end", "close"))
         if before.get("moved_here") or by_hand:
             may = SESSION_MAY_BECOME[before["status"]]
             must(after["status"] in may, "sessions go forward", before, after)

@@ -33,6 +33,10 @@ WORDS = ["an", "bu", "quiz", "dewi a", "b quiz", "zoe", "esai", "xy", "x.id", "a
 """Searches."""
 
 
+ENDED = "2026-05-30T11:00:00.000Z"
+"""When sessions should have ended that the schedule ends."""
+
+
 def at(minute: int) -> str:
     """A time of the weeks before a schedule begins."""
     return f"2026-05-{1 + minute // 1440:02}T{minute // 60 % 24:02}:{minute % 60:02}:00.000Z"
@@ -83,7 +87,7 @@ def session(identity: str, random: Random, minute: int) -> Record:
         "id": identity,
         "title": random.choice(TITLES),
         "start_time": f"2026-07-0{random.randrange(1, 4)}T09:00:00.000Z",
-        "end_time": "2026-07-09T11:00:00.000Z",
+        "end_time": random.choice([ENDED, "2026-07-09T11:00:00.000Z"]),
         "audience_type": "participant",
         "coaching_type": "classification",
         "stage": "regional",

@@ -85,6 +85,7 @@ class Schedule:
         self.world = World(beginnings().copy(), self.random, self.weather)
         self.watch = Watch(self.world.store)
         self.world.watch = self.watch.written
+        self.world.hear = self.watch.heard
         self._rules = READER_RULES | (STRICT_READER_RULES if readers else {})
         self._open = 0
         self._news = programme.news(self.random)
@@ -94,6 +95,7 @@ class Schedule:
         """Raises `contract.Broken`, or whatever else should not be."""
         with pytest.MonkeyPatch.context() as patch, self.world.around():
             patch.setenv("CHECK_PARTS", str(PARTS))
+            patch.setenv("CLOSE_AFTER_HOURS", "0")
             self.world.scheduler.start("all", self._all)
             self.world.scheduler.run()
             self.world.store.settle()
@@ -105,9 +107,13 @@ class Schedule:
         todo: list[Callable[[], None]] = [
             partial(self._begin, self._request(), 0) for _ in range(self.random.randrange(4, 14))
         ]
+        if self.random.random() < 0.3:
+            # So many changes of one row that their events come close to overtaking each other.
+            todo += [partial(self._begin, self._grade(SUBMISSIONS[0]), 0) for _ in range(5)]
         todo += [partial(self._arrive, record) for record in self._news]
         todo += [partial(self._start, "check", self._check) for _ in range(self.weather.checks)]
         todo += [partial(self._start, "mend", self._mend) for _ in range(self.weather.mends)]
+        todo += [partial(self._start, "close", self._close) for _ in range(self.random.randrange(3))]
         self.random.shuffle(todo)
         while todo or self._open:
             if todo and self._open < OPEN_MOST and self.random.random() < 0.3:
@@ -120,6 +126,10 @@ class Schedule:
             scheduler.point()
         world.stormy = False
         world.trace.append("calm")
+        _until_quiet(world)
+        self._start("close", self._close)
+        while self._open:
+            scheduler.point()
         _until_quiet(world)
 
     def _arrive(self, record: programme.Record) -> None:
@@ -142,6 +152,10 @@ class Schedule:
         for _ in range(self.random.randrange(1, PARTS + 2)):
             self.world.try_out("recompute_statistics", {"anew": self.random.random() < 0.3})
 
+    def _close(self) -> None:
+        closed = self.world.try_out("close_sessions", {})
+        must(self.world.stormy or closed["failed"] == 0, "the schedule ends what it finds", closed)
+
     def _mend(self) -> None:
         lists = ["submissions", f"submissions#asesor#{ASESORS[0]}", "sessions"]
         with suppress(Unavailable):
@@ -157,16 +171,11 @@ class Schedule:
             return self._refused()
         match random.randrange(13):
             case 0 | 1 | 2 | 3:
-                submission = random.choice(SUBMISSIONS[:2] if random.random() < 0.5 else SUBMISSIONS)
-                body: Row = {"score": random.choice([60, 75.5, 100])}
-                if random.random() < 0.5:
-                    body["feedback"] = random.choice(["good", None])
-                role, subject = random.choice([("admin", ADMIN), ("asesor", asesor)])
-                return Asked("grade_submission", role, subject, submission, body=body)
+                return self._grade(random.choice(SUBMISSIONS[:2] if random.random() < 0.5 else SUBMISSIONS))
             case 4 | 5 | 6:
                 session = random.choice(SESSIONS)
                 status = random.choice(["present", "late", "absent", "excused"])
-                body = {"participant_id": random.choice(PARTICIPANTS[:3]), "status": status}
+                body: Row = {"participant_id": random.choice(PARTICIPANTS[:3]), "status": status}
                 return Asked("mark_presence", "asesor", self._asesor_of(session), session, body=body)
             case 7 | 8 | 12:
                 session = random.choice(SESSIONS[:3])
@@ -181,6 +190,14 @@ class Schedule:
                 role, subject = random.choice([("admin", ADMIN), ("asesor", asesor)])
                 function = random.choice(list(LISTS))
                 return Asked(function, role, subject, query=self._query(function))
+
+    def _grade(self, submission: str) -> Asked:
+        random = self.random
+        body: Row = {"score": random.choice([60, 75.5, 100])}
+        if random.random() < 0.5:
+            body["feedback"] = random.choice(["good", None])
+        role, subject = random.choice([("admin", ADMIN), ("asesor", random.choice(ASESORS))])
+        return Asked("grade_submission", role, subject, submission, body=body)
 
     def _asesor_of(self, session: str) -> str:
         found = self.watch.between("SessionsTable", (session,), 10**9, 10**9)
@@ -378,7 +395,13 @@ class Schedule:
     # In the end
 
     def _judge(self) -> None:
+        self.watch.judge_events()
         truth = Truth(self.world.store, [*programme.at_first(), *self._news])
+        ended = programme.ENDED
+        left = [
+            row for row in truth.sessions.values() if (row["status"], row["end_time"]) == ("ongoing", ended)
+        ]
+        must(all(row["asesor_id"] not in truth.users for row in left), "the schedule leaves none", left)
         if self.weather.needs_check:
             self._check_all()
             self.world.scheduler.start("mended", partial(_until_quiet, self.world))

@@ -33,6 +33,8 @@ LATE_MOST = 12
 """Points after which a call that was held up is made at last."""
 OFTENER = {"grade": 8, "mark": 8, "start": 8, "end": 8, "ingest": 3}
 """A request makes two calls where a batch makes a hundred: more of them fail, that as many requests do."""
+PARTED = {"batch_get_item", "batch_write_item", "put_events"}
+"""Calls that may be done in part."""
 AT_WORK_MOST = 2
 """Invocations of one source at a time."""
 
@@ -94,6 +96,8 @@ class World:
         self.given_up: dict[str, list[Record]] = {}
         """Batches that Lambda has told to the queue of failed changes, by their shard."""
         self.watch: Callable[[str, Write], None] = lambda task, write: None
+        self.hear: Callable[[str, Record], None] = lambda kind, detail: None
+        """Is told of every event that goes out."""
         self.stormy = bool(weather)
         """Whether anything may go wrong now."""
         self._milliseconds = 0
@@ -116,6 +120,8 @@ class World:
             patch.setattr(dynamo, "pause", lambda attempt: self._point())
             patch.setattr("teaching.sqs.send_all", self._send_all)
             patch.setattr("teaching.changed_rows._client", lambda: client)
+            bus = SimpleNamespace(put_events=self._put_events)
+            patch.setattr("teaching.event_bus.client", lambda: bus)
             patch.setattr("teaching.clock.now", lambda: clock.utc_text(self.now()))
             patch.setattr("teaching.directory.search.datetime", SimpleNamespace(now=lambda zone: self.now()))
             patch.setattr("teaching.tally.writer.random", self.random)
@@ -204,7 +210,7 @@ class World:
         fault = self.random.choice(self.weather.faults)
         if operation not in WRITES and fault in (Fault.ASKED_AGAIN, Fault.LATE, Fault.CONFLICT):
             return Fault.ERROR_BEFORE
-        if fault is Fault.PARTIAL and operation not in ("batch_get_item", "batch_write_item"):
+        if fault is Fault.PARTIAL and operation not in PARTED:
             return None
         return fault
 
@@ -282,6 +288,30 @@ class World:
         if fault:
             raise faults.timeout()
 
+    def _put_events(self, Entries: Sequence[Mapping[str, Any]]) -> Any:
+        """A bus to which nothing comes late: what was sent to it in vain never arrives."""
+        self._point()
+        fault = self._fault("put_events") if self.scheduler.current else None
+        taken = list(Entries)
+        if fault is Fault.PARTIAL:
+            taken = [entry for entry in Entries if self.random.random() < 0.5]
+        elif fault in (Fault.ERROR_BEFORE, Fault.THROTTLED) or (fault and self.random.random() < 0.5):
+            taken = []
+        told = [f"{entry['DetailType']} {json.loads(entry['Detail'])['version']}" for entry in taken]
+        self.say(f"put_events {told}{f' ({fault})' if fault else ''}")
+        for entry in taken:
+            self.hear(entry["DetailType"], json.loads(entry["Detail"]))
+        if fault is Fault.KILLED:
+            assert self.scheduler.current
+            self.scheduler.current.root.killed = True
+            raise Killed
+        if fault is Fault.THROTTLED:
+            raise faults.throttled("put_events", self.random)
+        if fault not in (None, Fault.PARTIAL):
+            raise faults.timeout()
+        answers = [{} if entry in taken else {"ErrorCode": "ThrottlingException"} for entry in Entries]
+        return {"FailedEntryCount": len(Entries) - len(taken), "Entries": answers}
+
     def message(self, body: str) -> Message:
         return {"messageId": str(self.new_id()), "body": body}
 
@@ -304,10 +334,12 @@ class World:
         batch, numbers = self._batch_of(source), []
         if self.stormy and self.weather:
             chance = self.random.random()
-            if chance < self.weather.drops:
+            # What Lambda gives up it tells of, and nothing looks for events that nobody was told of.
+            drops = 0 if source.stream.function == "PublishEvents" else self.weather.drops
+            if chance < drops:
                 self.trace.append(f"dropped: {_told(batch)}")
                 return
-            if chance < self.weather.drops + self.weather.gives_up:
+            if chance < drops + self.weather.gives_up:
                 self._give_up(source, batch)
                 return
         numbers = [int(record["dynamodb"]["SequenceNumber"]) for record in batch]
@@ -436,6 +468,6 @@ def _rows(operation: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _key(row: Mapping[str, Any]) -> str:
-    names = ("id", "subject", "session_id", "participant_id", "list", "node", "term", "entry")
+    names = ("id", "object", "subject", "session_id", "participant_id", "list", "node", "term", "entry")
     known = [row[name]["S"][-30:] for name in names if name in row]
     return "/".join(known) or str([str(value)[:40] for value in row.values()][:1])

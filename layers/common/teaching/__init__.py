@@ -3,11 +3,11 @@
 Imports point downwards only; what stands on one line knows nothing of its neighbours::
 
     records_queue, streams, failed_queue, schedule  the ways in beside requests, each a function's event
-    projections                                     what is kept ready of the tables, brought up to date
+    projections, publishing                         what is kept ready of the tables; the events that go out
     coaching, grading                               sessions and presences; submissions: rules and stores
     directory, http, tally                          people, items, their search; requests; the count trees
     records, changed_rows                           the records of other services; which rows changed
-    fields, sqs                                     the types of what comes from outside; queues
+    event_bus, fields, sqs                          the types of what comes from outside; the bus; queues
     dynamo, log                                     the store; the log
     clock, errors, jsons, limits, log_lines
     settings

@@ -50,7 +50,9 @@ Handle = Callable[[Sequence[Change]], Collection[Change]]
 
 def change_of(record: Mapping[str, Any]) -> Change:
     """The table's name is in the stream's ARN: `…:table/<name>/stream/<time>`."""
-    return Change(record["eventSourceARN"].split("/")[1], record["dynamodb"]["Keys"]["id"]["S"])
+    keys = record["dynamodb"]["Keys"]
+    names = ["id"] if "id" in keys else ["session_id", "participant_id"]
+    return Change(record["eventSourceARN"].split("/")[1], "#".join(keys[name]["S"] for name in names))
 
 
 def take_up(changes: Sequence[Change], handle: Handle) -> list[Change]:

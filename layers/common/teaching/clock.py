@@ -15,7 +15,11 @@ def now() -> str:
     return utc_text(datetime.now(UTC))
 
 
-def hours_after(moment: str, hours: int) -> str:
+def seconds_after(moment: str, seconds: float) -> str:
+    return utc_text(datetime.fromisoformat(moment) + timedelta(seconds=seconds))
+
+
+def hours_after(moment: str, hours: float) -> str:
     return utc_text(datetime.fromisoformat(moment) + timedelta(hours=hours))
 
 

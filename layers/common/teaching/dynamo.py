@@ -475,7 +475,8 @@ class Request:
     write leaves an id in the row's `requests`, which keeps those of the last `REMEMBERED`, and what was
     refused after being sent again is known by it when the row is read anew, even if others have written the
     row since. And each write is one from the version that was read: what was on its way for long cannot
-    overwrite what came after it.
+    overwrite what came after it. The version that it makes is noted in the row (`acted_version`), for what is
+    told of requests and not of other changes.
     """
 
     def __init__(self, table: str, key: Key) -> None:
@@ -505,7 +506,8 @@ class Request:
         """`update_from`, remembered; the row as it is now."""
         write = os.urandom(6)
         requests = [*stored.get("requests", []), write]
-        changes = {**changes, "requests": requests[-REMEMBERED:]}
+        acted = {"requests": requests[-REMEMBERED:], "acted_version": stored["version"] + 1}
+        changes = {**changes, **acted}
         try:
             return update_from(self._table, self._key, stored, changes, also)
         except (ConditionFailed, Conflict) as refused:

@@ -15,6 +15,7 @@ from typing import Any
 from teaching import changed_rows, dynamo, jsons, projections
 from teaching.changed_rows import Change, Context, Trimmed, has_time
 from teaching.log import logger
+from teaching.publishing.publish import publish
 
 AT_A_TIME = 100
 """Changes of a batch that are taken up between two looks at the time."""
@@ -72,4 +73,4 @@ def _heal_batch(batch: Mapping[str, Any], context: Context) -> None:
 def _apply(changes: Sequence[Change]) -> list[Change]:
     """Lists are mended first, for their rows can't be counted before."""
     failed = projections.mend(changes) + projections.count(changes) + projections.refresh(changes)
-    return list(dict.fromkeys(failed))
+    return list(dict.fromkeys(failed + publish(changes)))

@@ -19,6 +19,7 @@ class Settings:
     items_table: str
     tallies_table: str
     search_table: str
+    published_table: str
     token_secret_name: str
     token_issuer: str
     token_audience: str

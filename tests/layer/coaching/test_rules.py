@@ -33,6 +33,7 @@ def test_a_scheduled_session_starts() -> None:
         "started_at": NOW,
         "moved_here": True,
         "updated_at": NOW,
+        "open": "session",
     }
 
 
@@ -57,9 +58,33 @@ def test_a_session_under_way_ends() -> None:
     assert rules.end(stored("ongoing"), NOW) == {
         "status": "completed",
         "ended_at": NOW,
+        "ended_by": "asesor",
         "moved_here": True,
         "updated_at": NOW,
+        "open": None,
     }
+
+
+OVERDUE = {"end_time": EARLIER, "open": "session"}
+
+
+def test_the_schedule_ends_what_should_have_ended() -> None:
+    closed = rules.close(stored("ongoing", **OVERDUE), NOW, LATER)
+    assert (closed["status"], closed["ended_at"], closed["ended_by"]) == ("completed", LATER, "schedule")
+    assert closed["open"] is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        stored("completed", end_time=EARLIER),
+        stored("ongoing", end_time=NOW, open="session"),
+        stored("ongoing", **OVERDUE, started_at=NOW),
+    ],
+    ids=["it is over", "it has not ended that long", "it was started late"],
+)
+def test_the_schedule_leaves_everything_else(row: dict[str, Any]) -> None:
+    assert rules.close(row, NOW, LATER) == {}
 
 
 @pytest.mark.parametrize("status", ["scheduled", "completed", "cancelled"])

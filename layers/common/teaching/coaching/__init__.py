@@ -2,6 +2,7 @@
 
 Imports point downwards::
 
-    store  sessions and presences in DynamoDB
-    rules  what may be done with them, and how they are answered: pure
+    closing  sessions that nobody has ended, ended
+    store    sessions and presences in DynamoDB
+    rules    what may be done with them, and how they are answered: pure
 """

@@ -45,12 +45,21 @@ class Attendance(StrEnum):
     LATE = "late"
 
 
+class Ender(StrEnum):
+    """Who ended a session here."""
+
+    ASESOR = "asesor"
+    SCHEDULE = "schedule"
+
+
 NAME_KEY_BYTES = 900
 AFTER_NAME = "\t"
 """Sorts below the space between two names, so that "Ani" comes before "Ani Budi"; no name holds one."""
 
 CAME = {Attendance.PRESENT, Attendance.LATE}
 
+ALL_OPEN = "session"
+"""The one key of the index by_open (`open`), which holds every session under way."""
 ALL_SESSIONS = "session"
 """The one key of the index by_start (`kind`), which holds every session that is complete."""
 LABEL = "session"
@@ -98,6 +107,17 @@ class SessionRow(TypedDict):
     """`scheduled`, then `ongoing` once started and `completed` once ended; or `cancelled` before it began."""
     asesor: Person
     """Who holds it."""
+
+
+class SessionDetails(SessionRow):
+    meeting_url: str | None
+    """Where it meets; null while there is no link."""
+    started_at: str | None
+    """When it was started; null while it was not."""
+    ended_at: str | None
+    """When it was ended; null while it was not."""
+    ended_by: Ender | None
+    """`asesor` or `schedule`, whichever ended it here; null while it was not, or when its service did."""
 
 
 class PresenceRow(TypedDict):
@@ -176,6 +196,20 @@ def session_row(stored: Mapping[str, Any]) -> SessionRow:
     }
 
 
+def session_details(stored: Mapping[str, Any]) -> SessionDetails:
+    return {
+        **session_row(stored),
+        "meeting_url": stored.get("meeting_url"),
+        "started_at": stored.get("started_at"),
+        "ended_at": stored.get("ended_at"),
+        "ended_by": Ender(stored["ended_by"]) if stored.get("ended_by") else None,
+    }
+
+
+def ended_session(stored: Mapping[str, Any]) -> EndedSession:
+    return {"id": stored["id"], "status": Status(stored["status"]), "ended_at": stored["ended_at"]}
+
+
 def presence_row(stored: Mapping[str, Any]) -> PresenceRow:
     """A roster row that nobody marked yet counts as absent, with no id and no times."""
     return {
@@ -217,18 +251,38 @@ def start(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
 
 
 def end(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """What ending changes in the row; whatever the clock says, it ends no sooner than it started.
+    """What an asesor's ending changes in the row; whatever the clock says, it ends no sooner than it started.
 
     Raises `CannotBeEnded`.
     """
     if stored["status"] != Status.ONGOING:
         raise CannotBeEnded(f"it is {stored['status']}")
+    return _ended(stored, Ender.ASESOR, now)
+
+
+def close(stored: Mapping[str, Any], before: str, now: str) -> dict[str, Any]:
+    """What the schedule changes in the row; nothing unless it is under way (`open`), and both should have
+    ended and was started before that moment.
+    """
+    if not stored.get("open") or clock.latest(stored["end_time"], stored.get("started_at")) >= before:
+        return {}
+    return _ended(stored, Ender.SCHEDULE, now)
+
+
+def _ended(stored: Mapping[str, Any], by: Ender, now: str) -> dict[str, Any]:
     ended_at = clock.following(now, stored["updated_at"], stored.get("started_at"))
-    return _moved(stored, {"status": Status.COMPLETED.value, "ended_at": ended_at}, ended_at)
+    changes = {"status": Status.COMPLETED.value, "ended_at": ended_at, "ended_by": by.value}
+    return _moved(stored, changes, ended_at)
 
 
 def _moved(stored: Mapping[str, Any], changes: Mapping[str, Any], moment: str) -> dict[str, Any]:
-    return {**changes, "moved_here": True, "updated_at": clock.latest(moment, stored["updated_at"])}
+    moved = {**changes, "moved_here": True, "updated_at": clock.latest(moment, stored["updated_at"])}
+    return moved | {"open": _open(moved["status"])}
+
+
+def _open(status: str) -> str | None:
+    """Only sessions under way are in the index by which the schedule finds those to be ended."""
+    return ALL_OPEN if status == Status.ONGOING else None
 
 
 def mark(session: Mapping[str, Any], roster: dict[str, Any] | None) -> dict[str, Any]:
@@ -286,6 +340,7 @@ def derived(row: Mapping[str, Any], asesor: Mapping[str, Any] | None) -> dict[st
         "waiting_for": None if asesor else row["asesor_id"],
         "order_key": asesor and f"{row['start_time']}#{row['id']}",
         "kind": asesor and ALL_SESSIONS,
+        "open": asesor and _open(row["status"]),
     }
 
 

@@ -195,12 +195,7 @@ def start(caller: Caller, session: str, match: IfMatch = ANY_VERSION) -> Redirec
 def end(caller: Caller, session: str, match: IfMatch = ANY_VERSION) -> EndedSession:
     """Two round trips. Raises `SessionNotFound`, `PreconditionFailed`, `CannotBeEnded`."""
     row = _moved(caller, session, match, rules.end)
-    ended: EndedSession = {
-        "id": row["id"],
-        "status": rules.Status(row["status"]),
-        "ended_at": row["ended_at"],
-    }
-    return versioned(ended, row)
+    return versioned(rules.ended_session(row), row)
 
 
 def _moved(
@@ -221,6 +216,36 @@ def _moved(
         match.check(stored)
         changes = rule(stored, clock.now())
         return request.write(stored, changes) if changes else stored
+
+    return dynamo.unless_lost(read_and_write)
+
+
+def overdue(before: str) -> Iterator[str]:
+    """The sessions under way that should have ended before that moment, the oldest first.
+
+    One round trip for some thousands, by the index `by_open`, which holds no other sessions.
+    """
+    condition, values = "#open = :open AND end_time < :before", {":open": rules.ALL_OPEN, ":before": before}
+    for row in dynamo.query(settings().sessions_table, condition, values, index="by_open"):
+        yield row["id"]
+
+
+def close(session: str, before: str) -> bool:
+    """Whether the schedule has ended the session; not when it is not under way any more (`rules.close`).
+
+    Two round trips, or one.
+    """
+    table, key = settings().sessions_table, {"id": session}
+    request = dynamo.Request(table, key)
+
+    def read_and_write() -> bool:
+        row = dynamo.get(table, key, consistent=True)
+        if request.written(row):
+            return True
+        changes = rules.close(row, before, clock.now()) if row else {}
+        if row and changes:
+            request.write(row, changes)
+        return bool(changes)
 
     return dynamo.unless_lost(read_and_write)
 

@@ -1,0 +1,7 @@
+"""What goes out: the events that tell other services of grades, marks, starts and ends (docs/asyncapi.yaml).
+
+Imports point downwards::
+
+    publish  what of changed rows was not sent yet, sent
+    events   what each event says, and which one a row has to tell: pure
+"""
