@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.meter import metered
 from teaching import dynamo
 from teaching.coaching import store
 from teaching.settings import settings
@@ -57,6 +58,13 @@ def test_a_session_that_nobody_ended_is_ended_once_and_told(ask: Ask, at: SetClo
     (told,) = sent
     assert (told["DetailType"], told["Detail"]["ended_at"]) == ("session.ended", OVERDUE)
     assert ask("end_coaching", "asesor", SESSION).errors[0] == "Coaching session cannot be ended"
+
+
+def test_a_run_that_finds_nothing_costs_half_a_unit(at: SetClock) -> None:
+    at(OVERDUE)
+    with metered() as cost:
+        assert run() == {"closed": 0, "failed": 0}
+    assert (cost.writes, cost.reads, cost.trips) == (0, 0.5, 1)
 
 
 def test_who_ends_in_time_is_named(ask: Ask, at: SetClock) -> None:

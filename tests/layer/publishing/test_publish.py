@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.meter import metered
 from teaching import dynamo
 from teaching.changed_rows import Change
 from teaching.coaching import store as coaching
@@ -104,6 +105,20 @@ def test_of_what_was_overtaken_the_last_is_sent(sent: list[Any]) -> None:
     grade(70)
     assert publish([OF_SUBMISSION]) == []
     assert [entry["Detail"]["score"] for entry in sent] == [70]
+
+
+def test_an_event_costs_two_writes_and_a_look_at_what_was_sent_none(sent: list[Any]) -> None:
+    """The row read consistently, the ledger not; the claim, and the note."""
+    grade(90)
+    with metered() as cost:
+        publish([OF_SUBMISSION])
+    assert (cost.writes, cost.reads, cost.wasted, len(sent)) == (2, 1.5, 0, 1)
+    with metered() as again:
+        publish([OF_SUBMISSION])
+    assert (again.writes, again.reads, again.trips) == (0, 1.5, 2)
+    with metered() as of_record:
+        publish([OF_SESSION])
+    assert (of_record.writes, of_record.reads, of_record.trips) == (0, 1, 1)
 
 
 def test_a_crash_between_sending_and_noting_sends_the_same_event_again(
