@@ -27,6 +27,7 @@ from local.template import Template
 from teaching import dynamo, projections
 from teaching.changed_rows import Change
 from teaching.coaching import store as coaching
+from teaching.directory import search
 from teaching.grading import store as grading
 from teaching.grading.rules import Grade, SubmissionQuery
 from teaching.http.auth import ADMIN, Caller, Role
@@ -337,3 +338,45 @@ def test_a_check_that_hardly_has_time_gets_to_its_end(monkeypatch: pytest.Monkey
         runs += 1
         assert runs < 200
     assert runs > 5
+
+
+class OutOfTime(BaseException):
+    """Lambda ends the function."""
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_search_that_is_too_large_for_one_run_keeps_no_part_from_being_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    take_in_examples()
+    settle()
+
+    def too_much(documents: object) -> list[tuple[str, str]]:
+        raise OutOfTime
+
+    monkeypatch.setattr(search, "unlike", too_much)
+    with pytest.raises(OutOfTime):
+        recompute(lambda: True, parts=2)
+    assert recompute(lambda: True, parts=2).finished
+    with pytest.raises(OutOfTime):
+        recompute(lambda: True, parts=2)
+
+
+@pytest.mark.usefixtures("tables")
+def test_what_waits_and_lost_roots_are_checked_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few rows a page and the time for one page a run."""
+    take_in_examples()
+    settle()
+    late = [new_id() for _ in range(8)]
+    for identity in late:
+        take_in("submission", submission(id=identity, item_id=ITEMS[0]))
+    take_in("item", item(id=ITEMS[0]))
+    dynamo.delete(tables().tallies_table, {"list": "submissions", "node": tree.ROOT})
+    with monkeypatch.context() as patched:
+        patched.setattr(dynamo, "scan", partial(dynamo.scan, limit=5))
+        for _ in range(1000):
+            if recompute(partial(next, iter([True]), False)).finished:
+                break
+    assert not any("waiting_for" in stored_submission(identity) for identity in late)
+    settle()
+    assert recompute(lambda: True) == (0, 0, True)

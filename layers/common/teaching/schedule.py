@@ -28,7 +28,7 @@ from teaching.log import logger
 from teaching.projections import source_of
 from teaching.settings import settings
 from teaching.tally.check import check_list
-from teaching.tally.nodes import LEDGER, MADE, ledger_counted
+from teaching.tally.nodes import LEDGER, MADE, ledger_counted, read_nodes
 from teaching.tally.tree import HIGHEST, ROOT, Key
 
 PLACE_NOTED = {"list": "recompute", "node": "place"}
@@ -81,7 +81,8 @@ class _Run:
     def go_on(self, place: _Place) -> None:
         place = place._replace(part=place.part % self._parts)
         steps = [
-            self._check_waiting,
+            self._check_waiting_submissions,
+            self._check_waiting_sessions,
             self._check_presences,
             self._check_sessions,
             self._check_submissions,
@@ -92,10 +93,12 @@ class _Run:
         ]
         part = place.part
         while place.part == part and self._has_time():
-            following = self._isolated(steps[place.step], place)
-            if following is None and place.step + 1 < len(steps):
-                following = _Place(part, place.step + 1)
-            place = following or _Place(part + 1)
+            step = steps[place.step]
+            after = _Place(part, place.step + 1) if place.step + 1 < len(steps) else _Place(part + 1)
+            if step == self._check_search:
+                # It can't stop in between: should the time not suffice, the next run goes on behind it.
+                _note(after)
+            place = self._isolated(step, place) or after
             _note(place)
         self.finished = place.part != part
 
@@ -124,21 +127,33 @@ class _Run:
         self.drifted += len(unlike)
         self._each(lambda document: index[document[0]](document[1], repair=True), unlike, "search")
 
-    def _check_roots(self, place: _Place) -> None:
-        """Lists that have no root though they had one, are of all rows, or some ledger names them."""
+    def _check_roots(self, place: _Place) -> _Place | None:
+        """Lists that have no root though they had one, are of all rows, or some ledger names them.
+
+        Where the time does not suffice for all of the table, the roots that were not met are asked for.
+        """
         if place.part:
-            return
+            return None
         table = settings().tallies_table
         rooted: set[str] = set()
         named = {grading_rules.Scope().list, coaching_rules.list_name(None)}
-        for row in dynamo.scan_all(table):
-            if row["node"] == ROOT:
-                rooted.add(row["list"])
-            elif row["node"] == MADE:
-                named.add(row["list"])
-            elif row["node"] == LEDGER:
-                named |= ledger_counted(row).entries.keys()
-        self._check_waiting_lists([(name, HIGHEST) for name in sorted(named - rooted)])
+        start = place.start
+        while True:
+            rows, start = dynamo.scan(table, start)
+            for row in rows:
+                if row["node"] == ROOT:
+                    rooted.add(row["list"])
+                elif row["node"] == MADE:
+                    named.add(row["list"])
+                elif row["node"] == LEDGER:
+                    named |= ledger_counted(row).entries.keys()
+            if not start or not self._has_time():
+                break
+        missing = named - rooted
+        if start or place.start:
+            missing -= {name for name, _ in read_nodes([(name, ROOT) for name in missing], consistent=False)}
+        self._check_waiting_lists([(name, HIGHEST) for name in sorted(missing)])
+        return _following(place, start)
 
     def _check_presences(self, place: _Place) -> _Place | None:
         rows, following = self._page(settings().presences_table, place)
@@ -174,17 +189,23 @@ class _Run:
             if not start or not self._has_time():
                 return _following(place, start)
 
-    def _check_waiting(self, place: _Place) -> _Place | None:
+    def _check_waiting_submissions(self, place: _Place) -> _Place | None:
         """What waits for somebody or something that may have come meanwhile."""
+        return self._refresh_waiting(
+            place, settings().submissions_table, grading.refresh, grading.SOURCE.name
+        )
+
+    def _check_waiting_sessions(self, place: _Place) -> _Place | None:
+        return self._refresh_waiting(place, settings().sessions_table, coaching.refresh, coaching.SOURCE.name)
+
+    def _refresh_waiting(
+        self, place: _Place, table: str, refresh: Callable[[str], None], name: str
+    ) -> _Place | None:
         if place.part:
             return None
-        for table, refresh, name in (
-            (settings().submissions_table, grading.refresh, grading.SOURCE.name),
-            (settings().sessions_table, coaching.refresh, coaching.SOURCE.name),
-        ):
-            rows = list(dynamo.scan_all(table, index="by_waiting"))
-            self._each(refresh, [row["id"] for row in rows], name)
-        return None
+        rows, following = dynamo.scan(table, place.start, index="by_waiting")
+        self._each(refresh, [row["id"] for row in rows], name)
+        return _following(place, following)
 
     def _check_lists(self, place: _Place) -> _Place | None:
         """The lists whose roots are on one page of the tallies."""

@@ -11,10 +11,12 @@ import pytest
 
 from teaching import dynamo
 from teaching.settings import settings
+from teaching.tally import apply as applying
 from teaching.tally import store, tree, writer
 from teaching.tally.apply import Applied, apply
-from teaching.tally.nodes import Counted, Stored, read_ledgers, read_nodes
+from teaching.tally.nodes import Counted, Ledger, Stored, read_ledgers, read_nodes
 from teaching.tally.tree import ROOT, Branch, Change, Entry, Key, Leaf, Sum
+from teaching.tally.writer import TRIES
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -390,6 +392,33 @@ def test_a_change_makes_no_transaction_but_the_first_of_a_list() -> None:
 
 
 @pytest.mark.usefixtures("small")
+def test_what_makes_progress_is_not_given_up_however_often_others_are_faster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every try brings but one row to its end."""
+    state = State()
+    for at in range(TRIES + 3):
+        state.set(f"{at:02}", at)
+    left = list(state.counted)
+    put = applying._put
+
+    def put_first(identity: str, ledger: Ledger) -> bool:
+        if identity != left[0] or not put(identity, ledger):
+            return False
+        if not ledger.claimed:
+            left.pop(0)
+        return True
+
+    def last_first(*requests: Callable[[], Any]) -> list[Any]:
+        """So that only one row of a try can be the first of those that are left."""
+        return [request() for request in reversed(requests)][::-1]
+
+    monkeypatch.setattr(applying, "_put", put_first)
+    monkeypatch.setattr(dynamo, "at_once", last_first)
+    assert not apply(list(state.counted), state).failed
+    assert [row for row, _ in listed("all")] == state.newest_first()
+
+
 def test_a_damaged_list_or_a_row_that_cannot_be_counted_stops_nobody_else() -> None:
     state = State()
     for at in range(20):

@@ -83,7 +83,9 @@ class _Block:
         """Where ids were put by a try that may have been overtaken."""
 
     def run(self) -> None:
-        for attempt in range(TRIES):
+        without_progress = 0
+        while without_progress < TRIES:
+            before = len(self._waiting)
             try:
                 self._try()
             except Unavailable:
@@ -92,7 +94,8 @@ class _Block:
                 self._run_one_by_one()
             if not self._waiting:
                 return
-            dynamo.pause(attempt)
+            without_progress = 0 if len(self._waiting) < before else without_progress + 1
+            dynamo.pause(without_progress)
         self.failed |= set(self._waiting)
 
     def _run_one_by_one(self) -> None:
