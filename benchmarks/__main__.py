@@ -35,6 +35,7 @@ from teaching.grading.rules import Status
 
 SIZES = [1000, 10_000, 100_000]
 LARGE = [100_000]
+LARGE_AND_LARGER = [100_000, 1_000_000]
 RANDOM_PAGES = 60
 TIMES = 5
 PLAIN_MOST = 100_000
@@ -70,7 +71,7 @@ def _measure_requests(facts: Template, sizes: list[int]) -> None:
 
 
 def _measure_writes(facts: Template, sizes: list[int]) -> None:
-    lines = chain.from_iterable(judged.of_writes(facts, size) for size in sizes or LARGE)
+    lines = chain.from_iterable(judged.of_writes(facts, size) for size in sizes or LARGE_AND_LARGER)
     _judge("writes", "What a change costs all the way", lines)
 
 

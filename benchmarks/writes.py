@@ -5,26 +5,23 @@ are changed in a random order, which is the same one every time.
 """
 
 import json
-import multiprocessing
-import os
-import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from importlib import import_module
 from itertools import count, cycle, islice
-from multiprocessing.synchronize import Barrier
 from random import Random
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 from uuid import UUID
 
+from benchmarks import shards
 from benchmarks.load import END, SEED, World
 from benchmarks.meter import READS, Cost, metered
 from benchmarks.requests import callers, endpoint
+from local.template import Template
 from teaching import clock, dynamo, event_bus
 from teaching.grading.rules import Grade, Scope, Status
 from teaching.http.versions import ANY_VERSION
@@ -37,6 +34,7 @@ PARTITION = 1000
 """Write units a second that one partition key allows."""
 SHARDS = 4
 OF_A_SHARD = 400
+_FOLLOWING = "ApplyChanges"
 _TRIES = 20
 _HOURS = 60
 """Between beginning and handing in, at most: as in programme.py."""
@@ -265,99 +263,51 @@ def interleaved(ours: Sequence[str], theirs: Sequence[str], times: int) -> Cost:
     return cost
 
 
-class Shard(NamedTuple):
-    seconds: float
-    unavailable: int
-    """Times that the stream's function gave up."""
-    writes: float
-    wasted: float
-
-
 class Raced(NamedTuple):
     """Several shards at once."""
 
-    changes: int
     seconds: float
+    """On a clock of its own (`shards`)."""
+    requests: int
     unavailable: int
+    """Times that the stream's function gave up."""
     wasted: float
     """Part of the write units."""
     wasted_a_change: float
 
 
-def race(supply: Supply, of_a_shard: int = OF_A_SHARD) -> Raced:
-    """Hand-ins followed by a process for each shard, first against the clock, then metered."""
-    timed = _race(supply, of_a_shard, meter=False)
-    shards = _race(supply, of_a_shard, meter=True)
-    writes, wasted = sum(shard.writes for shard in shards), sum(shard.wasted for shard in shards)
-    return Raced(
-        SHARDS * of_a_shard,
-        max(shard.seconds for shard in timed),
-        sum(shard.unavailable for shard in [*timed, *shards]),
-        wasted / writes,
-        wasted / (SHARDS * of_a_shard),
-    )
-
-
-def _race(supply: Supply, of_a_shard: int, *, meter: bool) -> list[Shard]:
+def race(facts: Template, supply: Supply, of_a_shard: int = OF_A_SHARD) -> Raced:
+    """Hand-ins followed by all shards at once, in batches as large as the template allows."""
     changed: list[str] = []
     for submissions, send in supply.hand_ins(SHARDS * of_a_shard, BATCH):
         send()
         changed += submissions
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        SHARDS, context, initializer=_ready_shard, initargs=(context.Barrier(SHARDS),)
-    ) as pool:
-        of_shards = [changed[number::SHARDS] for number in range(SHARDS)]
-        return list(pool.map(_follow_shard, of_shards, [meter] * SHARDS))
-
-
-_barrier: Barrier | None = None
-
-
-def _ready_shard(barrier: Barrier) -> None:
-    """Once in each process: what a warm function has done."""
-    global _barrier
-    _barrier = barrier
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _handler("apply_changes")
-    dynamo.client().describe_table(TableName=settings().tallies_table)
-
-
-def _end_with_parent() -> None:
-    """A shard whose benchmark was killed would wait for its next batch for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent
-    parent.join()
-    os._exit(1)
-
-
-def _follow_shard(submissions: list[str], meter: bool) -> Shard:
-    """Its batches one after the other, a failed one until it succeeds."""
-    assert _barrier
-    _barrier.wait(60)
-    began = time.monotonic()
-    cost, unavailable = Cost(), 0
-    if meter:
-        with metered() as cost:
-            unavailable = _follow_all(submissions)
-    else:
-        unavailable = _follow_all(submissions)
-    return Shard(time.monotonic() - began, unavailable, cost.writes, cost.wasted)
-
-
-def _follow_all(submissions: list[str]) -> int:
-    """How often the function complained in its log, which is kept quiet meanwhile."""
+    source = (_FOLLOWING, settings().submissions_table)
+    (batch,) = (each.batch_size for each in facts.streams if (each.function, each.table) == source)
     complaints: list[str] = []
 
     def complain(message: str, **_: object) -> None:
         complaints.append(message)
 
-    with patch.multiple(logger(), warning=complain, exception=complain):
-        for batch in dynamo.chunked(submissions, BATCH):
-            left = batch
-            for _ in range(_TRIES):
-                left = follow(left)
-                if not left:
-                    break
-            assert not left, "a shard never got through"
-    return len(complaints)
+    with shards.copied(facts):
+        with patch.multiple(logger(), warning=complain, exception=complain):
+            raced = shards.race([partial(_follow_all, changed[n::SHARDS], batch) for n in range(SHARDS)])
+        with metered() as again:
+            assert not follow(changed), "the stream's function gave up"
+        assert not again.write_requests, "something was left undone"
+    assert not follow(changed), "the stream's function gave up"
+    cost = raced.cost
+    return Raced(
+        raced.seconds, cost.requests, len(complaints), cost.wasted / cost.writes, cost.wasted / len(changed)
+    )
+
+
+def _follow_all(submissions: Sequence[str], batch: int) -> None:
+    """A shard's batches one after the other, a failed one until it succeeds."""
+    for some in dynamo.chunked(submissions, batch):
+        left = some
+        for _ in range(_TRIES):
+            left = follow(left)
+            if not left:
+                break
+        assert not left, "a shard never got through"

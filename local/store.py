@@ -48,7 +48,7 @@ def client(service: str, endpoint: str) -> Any:
         endpoint_url=endpoint,
         aws_access_key_id="local",
         aws_secret_access_key="local",
-        config=Config(connect_timeout=2, read_timeout=30, max_pool_connections=32),
+        config=Config(connect_timeout=2, read_timeout=30, max_pool_connections=100),
     )
 
 

@@ -63,9 +63,11 @@ def test_shards_in_step_get_everything_done(supply: Supply) -> None:
     assert 0 <= cost.wasted < cost.writes
 
 
-def test_shards_at_once_get_everything_done(supply: Supply) -> None:
-    raced = writes.race(supply, 2)
-    assert raced.changes == 8
+def test_shards_at_once_get_everything_done(facts: Template, supply: Supply) -> None:
+    raced = writes.race(facts, supply, 2)
+    assert raced.requests > 0
+    assert raced.seconds > 0
+    assert not raced.unavailable
     assert 0 <= raced.wasted < 1
 
 
