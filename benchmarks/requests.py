@@ -24,7 +24,6 @@ from teaching.grading.rules import Grade, GradeOf, Grades, Scope, Status, Submis
 from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import Endpoint
 from teaching.http.pages import PageQuery
-from teaching.http.versions import ANY_VERSION
 from teaching.limits import PER_PAGE
 
 PEOPLE_SOUGHT = 20
@@ -210,9 +209,7 @@ def other_requests(world: World) -> Iterator[Request]:
         _bound(endpoint("list_roster"), asesor, world.session, PageQuery.model_validate({})),
     )
     grade = Grade(score=Decimal(90), feedback="Bagus sekali")
-    yield Request(
-        Line.GRADE, "grade", _bound(endpoint("grade_submission"), asesor, waiting, grade, ANY_VERSION)
-    )
+    yield Request(Line.GRADE, "grade", _bound(endpoint("grade_submission"), asesor, waiting, grade))
     mark = Mark(participant_id=participant, status=Attendance.PRESENT)
     yield Request(Line.MARK, "mark", _bound(endpoint("mark_presence"), asesor, world.session, mark))
     grades = [GradeOf(id=other, score=Decimal(80)) for other in others[:MANY]]

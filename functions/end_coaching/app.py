@@ -5,7 +5,7 @@ from teaching.coaching.rules import EndedSession
 from teaching.errors import CannotBeEnded, SessionNotFound
 from teaching.http.auth import ASESOR, Caller
 from teaching.http.endpoint import endpoint
-from teaching.http.versions import IfMatch
+from teaching.http.versions import ANY_VERSION, IfMatch
 
 
 @endpoint(
@@ -15,5 +15,5 @@ from teaching.http.versions import IfMatch
     conditional=True,
     errors=[CannotBeEnded],
 )
-def handler(caller: Caller, session: str, match: IfMatch) -> EndedSession:
+def handler(caller: Caller, session: str, match: IfMatch = ANY_VERSION) -> EndedSession:
     return store.end(caller, session, match)

@@ -5,7 +5,7 @@ from teaching.grading import store
 from teaching.grading.rules import Grade, GradedSubmission
 from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import endpoint
-from teaching.http.versions import IfMatch
+from teaching.http.versions import ANY_VERSION, IfMatch
 
 
 @endpoint(
@@ -17,5 +17,5 @@ from teaching.http.versions import IfMatch
     conditional=True,
     errors=[CannotBeGraded],
 )
-def handler(caller: Caller, submission: str, grade: Grade, match: IfMatch) -> GradedSubmission:
+def handler(caller: Caller, submission: str, grade: Grade, match: IfMatch = ANY_VERSION) -> GradedSubmission:
     return store.grade(caller, submission, grade, match)

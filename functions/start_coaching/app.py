@@ -5,7 +5,7 @@ from teaching.errors import CannotBeStarted, SessionNotFound
 from teaching.http.auth import ASESOR, Caller
 from teaching.http.endpoint import endpoint
 from teaching.http.envelope import Redirect
-from teaching.http.versions import IfMatch
+from teaching.http.versions import ANY_VERSION, IfMatch
 
 
 @endpoint(
@@ -15,5 +15,5 @@ from teaching.http.versions import IfMatch
     conditional=True,
     errors=[CannotBeStarted],
 )
-def handler(caller: Caller, session: str, match: IfMatch) -> Redirect:
+def handler(caller: Caller, session: str, match: IfMatch = ANY_VERSION) -> Redirect:
     return store.start(caller, session, match)

@@ -76,12 +76,11 @@ def test_who_ends_in_time_is_named(ask: Ask, at: SetClock) -> None:
     assert run() == {"closed": 0, "failed": 0}
 
 
-def test_one_that_is_started_late_is_given_as_many_hours(ask: Ask, at: SetClock) -> None:
+def test_its_end_counts_and_not_when_it_was_started(ask: Ask, at: SetClock) -> None:
     at("2026-03-11T09:00:00.000Z")
     ask("start_coaching", "asesor", SESSION)
-    assert run()["closed"] == 0
-    at("2026-03-11T21:00:00.001Z")
     assert run()["closed"] == 1
+    assert stored_session()["ended_at"] == "2026-03-11T09:00:00.000Z"
 
 
 @pytest.mark.parametrize("status", ["scheduled", "completed", "cancelled"])

@@ -261,10 +261,10 @@ def end(stored: Mapping[str, Any], now: str) -> dict[str, Any]:
 
 
 def close(stored: Mapping[str, Any], before: str, now: str) -> dict[str, Any]:
-    """What the schedule changes in the row; nothing unless it is under way (`open`), and both should have
-    ended and was started before that moment.
+    """What the schedule changes in the row; nothing unless it is under way (`open`) and should have ended
+    before that moment.
     """
-    if not stored.get("open") or clock.latest(stored["end_time"], stored.get("started_at")) >= before:
+    if not stored.get("open") or stored["end_time"] >= before:
         return {}
     return _ended(stored, Ender.SCHEDULE, now)
 
