@@ -372,10 +372,21 @@ def test_what_waits_and_lost_roots_are_checked_page_by_page(monkeypatch: pytest.
         take_in("submission", submission(id=identity, item_id=ITEMS[0]))
     take_in("item", item(id=ITEMS[0]))
     dynamo.delete(tables().tallies_table, {"list": "submissions", "node": tree.ROOT})
+    refreshed: list[str] = []
+    refresh = grading.refresh
+
+    def note_and_refresh(row: str) -> None:
+        refreshed.append(row)
+        refresh(row)
+
     with monkeypatch.context() as patched:
         patched.setattr(dynamo, "scan", partial(dynamo.scan, limit=5))
+        patched.setattr(grading, "refresh", note_and_refresh)
         for _ in range(1000):
-            if recompute(partial(next, iter([True]), False)).finished:
+            refreshed.clear()
+            finished = recompute(partial(next, iter([True]), False)).finished
+            assert len(refreshed) <= 5
+            if finished:
                 break
     assert not any("waiting_for" in stored_submission(identity) for identity in late)
     settle()
