@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from local import template
+from teaching import dynamo
 from tests import support
 from tests.built.conftest import Emulate
 from tests.conftest import MakeToken
@@ -55,6 +56,11 @@ def test_records_come_in_are_counted_read_and_graded(
     assert emulate("ApplyChanges").invoke(example("apply_changes")) == {"batchItemFailures": []}
     statistics = content(emulate("GetStatistics").invoke(example("get_statistics", token)))["data"]
     assert statistics == {"submission_total": {"total": 1, "pending": 0, "graded": 1}, "average_score": 90}
+    assert emulate("PublishEvents").invoke(example("publish_events")) == {"batchItemFailures": []}
+    ledger = dynamo.get("PublishedTable", {"object": f"submission#{support.SUBMISSION}"}, consistent=True)
+    assert ledger
+    assert ledger["sent"] == support.stored_submission()["acted_version"]
+    assert emulate("CloseSessions").invoke(example("close_sessions"))["failed"] == 0
     # No stream told of the two sessions; one of them comes as a batch that Lambda gave up.
     message = example("heal_changes")["Records"][0]
     message["body"] = json.dumps(support.given_up(tables, "SessionsTable", support.SESSION))
