@@ -1,6 +1,8 @@
 """What template.yaml promises of every function, route and table."""
 
 import dataclasses
+import importlib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -11,8 +13,10 @@ import pytest
 
 from local import aws, template
 from local.template import ROOT, Function
+from teaching import limits
 from teaching.coaching.rules import PresenceRow, SessionRow
 from teaching.grading.rules import SubmissionRow
+from teaching.http.endpoint import Endpoint
 from teaching.http.keys import METRIC
 from teaching.settings import Settings
 from tests.examples import example
@@ -168,7 +172,8 @@ def carried(index: dict[str, Any]) -> set[str]:
 def test_a_table_is_recoverable_and_outlives_the_stack(table: str) -> None:
     assert properties(table)["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert properties(table)["BillingMode"] == "PAY_PER_REQUEST"
-    assert TEMPLATE.resources[table]["DeletionPolicy"] == "RetainExceptOnCreate"
+    # RetainExceptOnCreate would delete protected tables when a first deployment fails, and fail at that.
+    assert TEMPLATE.resources[table]["DeletionPolicy"] == "Retain"
     assert TEMPLATE.resources[table]["UpdateReplacePolicy"] == "Retain"
 
 
@@ -176,6 +181,45 @@ def test_a_table_is_recoverable_and_outlives_the_stack(table: str) -> None:
 def test_production_protects_its_tables(table: str) -> None:
     assert PRODUCTION.resources[table]["Properties"]["DeletionProtectionEnabled"] is True
     assert properties(table)["DeletionProtectionEnabled"] is False
+
+
+@each_table
+def test_a_table_takes_no_more_in_a_second_than_the_parameters_say(table: str) -> None:
+    few = template.read(MaximumReadUnits="20", MaximumWriteUnits="10").resources[table]["Properties"]
+    assert few["OnDemandThroughput"] == {"MaxReadRequestUnits": "20", "MaxWriteRequestUnits": "10"}
+
+
+@each_table
+def test_a_stack_can_be_put_on_restored_tables(table: str) -> None:
+    restored = template.read(TablePrefix="restored").resources[table]["Properties"]
+    assert restored["TableName"] == f"restored-{table}"
+    assert "TableName" not in properties(table)
+
+
+def test_requests_are_throttled_and_those_that_write_many_rows_more_so() -> None:
+    api = template.read(RequestsPerSecond="50", BatchesPerSecond="5").resources["Api"]["Properties"]
+    few = {"ThrottlingRateLimit": "5", "ThrottlingBurstLimit": "5"}
+    assert api["DefaultRouteSettings"] == {"ThrottlingRateLimit": "50", "ThrottlingBurstLimit": "50"}
+    assert set(api["RouteSettings"]) < {route.key for route in TEMPLATE.routes}
+    assert api["RouteSettings"] == dict.fromkeys(batch_routes(), few)
+
+
+def batch_routes() -> Iterator[str]:
+    for route in TEMPLATE.routes:
+        handler = importlib.import_module(TEMPLATE.functions[route.function].module).handler
+        if isinstance(handler, Endpoint) and handler.body_bytes > limits.BODY_BYTES:
+            yield route.key
+
+
+def test_the_access_log_is_json_and_tells_whence_a_request_came() -> None:
+    line = json.loads(properties("Api")["AccessLogSettings"]["Format"])
+    assert line["ip"] == "$context.identity.sourceIp"
+    assert line["request"] == "$context.requestId"
+
+
+def test_only_named_sources_send_records() -> None:
+    rule = template.read(RecordSources="users,courses").resources["RecordsRule"]["Properties"]
+    assert rule["EventPattern"] == {"source": ["users", "courses"]}
 
 
 def test_streams_retry_what_failed_and_keep_what_is_given_up() -> None:
@@ -247,3 +291,74 @@ def test_a_secret_that_cannot_be_used_rings() -> None:
         assert alarm["Namespace"] == function.environment["POWERTOOLS_METRICS_NAMESPACE"]
         service = function.environment["POWERTOOLS_SERVICE_NAME"]
         assert alarm["Dimensions"] == [{"Name": "service", "Value": service}]
+
+
+def alarms() -> dict[str, dict[str, Any]]:
+    return {
+        name: resource["Properties"]
+        for name, resource in TEMPLATE.resources.items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+
+@pytest.mark.parametrize("alarm", sorted(alarms()))
+def test_an_alarm_is_heard_and_says_what_to_do_first(alarm: str) -> None:
+    found = alarms()[alarm]
+    assert found["AlarmActions"] == ["Alarms"]
+    what, _, first = found["AlarmDescription"].partition("; ")
+    assert what
+    assert first
+    assert f"## {alarm}\n" in (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+
+
+def test_alarms_go_to_an_address_where_one_is_given() -> None:
+    assert properties("Alarms")["Subscription"] == []
+    told = template.read(AlarmEmail="ops@teaching.example").resources["Alarms"]["Properties"]
+    assert told["Subscription"] == [{"Protocol": "email", "Endpoint": "ops@teaching.example"}]
+
+
+def test_what_is_watched_is_there() -> None:
+    """An alarm or a widget on a metric that nobody sends would be silent for ever."""
+    filters = [
+        resource for resource in TEMPLATE.resources.values() if resource["Type"] == "AWS::Logs::MetricFilter"
+    ]
+    assert {each["Properties"]["LogGroupName"] for each in filters} == {"ApiLogs", "BackgroundLogs"}
+    sent = {each["MetricName"] for one in filters for each in one["Properties"]["MetricTransformations"]}
+    sent |= {
+        METRIC,
+        *re.findall(r'name="(\w+)"', (ROOT / "functions/recompute_statistics/app.py").read_text()),
+    }
+    own = {alarm["MetricName"] for alarm in alarms().values() if alarm.get("Namespace") == "local"}
+    assert own == {"Errors", "Drift", "CheckFailures", "UnusableTokenSecret"}
+    assert own <= sent
+
+
+def test_every_stream_and_queue_is_watched() -> None:
+    (query,) = properties("StreamsBehind")["Metrics"]
+    functions = set(re.findall(r"FunctionName = '(\w+)'", query["Expression"]))
+    assert functions == {stream.function for stream in TEMPLATE.streams}
+    queues = {
+        dimension["Value"].removesuffix(".QueueName")
+        for alarm in alarms().values()
+        for metric in [
+            alarm,
+            *(each.get("MetricStat", {}).get("Metric", {}) for each in alarm.get("Metrics", [])),
+        ]
+        for dimension in metric.get("Dimensions", [])
+        if dimension["Name"] == "QueueName"
+    }
+    assert queues == {name for name, one in TEMPLATE.resources.items() if one["Type"] == "AWS::SQS::Queue"}
+
+
+def test_a_stack_has_metrics_of_its_own() -> None:
+    """Two stacks of an account would ring each other's alarms."""
+    for function in FUNCTIONS:
+        assert function.environment["POWERTOOLS_METRICS_NAMESPACE"] == "local"
+    for alarm in alarms().values():
+        assert alarm.get("Namespace", "AWS/").startswith("AWS/") or alarm["Namespace"] == "local"
+
+
+def test_the_dashboard_is_json_and_in_production_alone() -> None:
+    assert "Dashboard" not in TEMPLATE.resources
+    body = json.loads(PRODUCTION.resources["Dashboard"]["Properties"]["DashboardBody"])
+    assert 4 <= len(body["widgets"]) <= 10
