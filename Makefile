@@ -7,8 +7,9 @@ export SAM_CLI_TELEMETRY = 0
 # Where the layer's package lies.
 export PYTHONPATH = layers/common
 
-# Every process would compile what it imports anew.
+# Every process would compile what it imports anew. Not beside the sources: of functions all files are deployed.
 export PYTHONDONTWRITEBYTECODE =
+export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/bytecode
 
 PYTHON ?= python3
 SEEDS ?= 0:10000
@@ -64,7 +65,7 @@ format: $(READY) ## Format the code, then say what is left to do by hand
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check .
 
-bench: $(READY) ## Measure what requests and changes cost (PART=requests|writes|reads|reach, N=1000000)
+bench: $(READY) ## Measure what requests and changes cost (PART=requests|writes|reads|reach|starts, N=1000000)
 	@exec $(BIN)/python -m benchmarks
 
 build: $(READY) $(SAM)/ready ## Build for deployment (sam deploy follows)

@@ -5,7 +5,8 @@
 - `requests`: what requests cost, into results.md and cost.svg;
 - `writes`: what changes cost all the way, into writes.md;
 - `reads`: searches, a shared item's pages and the scheduled check, into reads.md;
-- `reach`: the rows up to which every page takes four trips, into reach.md.
+- `reach`: the rows up to which every page takes four trips, into reach.md;
+- `starts`: how fast a function starts and answers beside others' ways to write it, into starts.md.
 
 `N="1000 10000"` chooses the numbers of submissions.
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import grades, judged, plain, report
+from benchmarks import grades, judged, plain, report, starts
 from benchmarks.judged import Judged
 from benchmarks.load import Spread, World, loaded
 from benchmarks.meter import metered
@@ -28,6 +29,7 @@ from benchmarks.postgres import Database, database
 from benchmarks.report import LAST_PAGE, PAGE_1, SEARCH, STATISTICS, Comparison, Measured, Run
 from benchmarks.requests import Line, Listing, callers, endpoint, every_request, line_of, pages, searched
 from local import template
+from local.emulator import version_of
 from local.load import progress_bar
 from local.store import StoreError
 from local.template import Template
@@ -84,22 +86,28 @@ def _measure_reach(facts: Template, sizes: list[int]) -> None:
     _judge("reach", "Up to how many rows every page takes four trips", judged.of_reach())
 
 
+def _measure_starts(facts: Template, sizes: list[int]) -> None:
+    about = starts.ABOUT.format(python=version_of(starts.PYTHON))
+    _judge("starts", "How fast a function starts and answers", judged.of_starts(facts), about)
+
+
 PARTS: dict[str, Callable[[Template, list[int]], None]] = {
     "requests": _measure_requests,
     "writes": _measure_writes,
     "reads": _measure_reads,
     "reach": _measure_reach,
+    "starts": _measure_starts,
 }
 
 
-def _judge(name: str, title: str, lines: Iterable[Judged]) -> None:
+def _judge(name: str, title: str, lines: Iterable[Judged], about: str = report.OF_UNITS) -> None:
     """Prints the lines as they come, and writes them down."""
     print(f"\n## {title}\n")
     written = []
     for line in report.table(report.JUDGED_COLUMNS, judged.rows(lines)):
         print(line, flush=True)
         written.append(line)
-    _say_written(report.write_judged(name, title, written))
+    _say_written(report.write_judged(name, title, written, about))
 
 
 def _say_written(path: Path) -> None:

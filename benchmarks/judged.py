@@ -5,7 +5,7 @@ from random import Random
 from string import ascii_letters, digits
 from typing import NamedTuple
 
-from benchmarks import reach, reads, shards, writes
+from benchmarks import reach, reads, shards, starts, writes
 from benchmarks.load import SEED, Part, Spread, loaded
 from benchmarks.meter import Cost
 from benchmarks.reads import Searched
@@ -23,6 +23,9 @@ PROFILES = {
 """Everybody's. Copies of 250 bytes and more are compressed."""
 LARGE = 100_000
 """With more rows only a grade is measured."""
+_SHARE_MOST = 0.05
+_STARTS_MOST = dict(zip(starts.PEERS, ((0.50, 0.50), (0.37, 0.36)), strict=True))
+"""Cold and warm, of each peer's."""
 _RACE_SECONDS = 2
 _RACE_WASTED = 0.1
 
@@ -101,6 +104,24 @@ def of_reach() -> Iterator[Judged]:
             f"≥ {reach.WANTED:,}",
             rows >= reach.WANTED,
         )
+
+
+def of_starts(facts: Template) -> Iterator[Judged]:
+    taken = starts.measure(facts)
+    for name, each in taken.items():
+        figures = f"{each.cold:.0f} / {each.first:.0f} / {each.warm:.1f}"
+        yield Judged(f"{name}: cold / of that the first request / warm, in ms of CPU", figures, "", True)
+    ours = taken[starts.OURS]
+    share = ours.first / ours.cold
+    yield Judged(
+        "of a cold start in its first request", f"{share:.1%}", f"≤ {_SHARE_MOST:.0%}", share <= _SHARE_MOST
+    )
+    for name, (cold_most, warm_most) in _STARTS_MOST.items():
+        for kind, ratio, most in (
+            ("cold", ours.cold / taken[name].cold, cold_most),
+            ("warm", ours.warm / taken[name].warm, warm_most),
+        ):
+            yield Judged(f"{kind}, of {name}", f"{ratio:.2f}", f"≤ {most:.2f}", ratio <= most)
 
 
 def rows(lines: Iterable[Judged]) -> Iterator[list[str]]:

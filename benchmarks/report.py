@@ -75,12 +75,13 @@ Machine: {machine}.
 
 JUDGED = """# {title}
 
-Written by `make bench`. Units are by AWS's rules, those of indexes included (`units.py`). The data is
-uneven as life is: 60 % of the submissions within two hours before a deadline, 30 % for one item, 20 % of
-one asesor. What is not reached is bold.
+Written by `make bench`. {about} What is not reached is bold.
 
 Machine: {machine}.
 """
+OF_UNITS = """Units are by AWS's rules, those of indexes included (`units.py`). The data is
+uneven as life is: 60 % of the submissions within two hours before a deadline, 30 % for one item, 20 % of
+one asesor."""
 
 JUDGED_COLUMNS = ["what", "measured", "to be reached"]
 
@@ -93,10 +94,12 @@ def write(runs: Sequence[Run], grades: Outcome) -> list[Path]:
     return [results, plot]
 
 
-def write_judged(name: str, title: str, table: Sequence[str]) -> Path:
+def write_judged(name: str, title: str, table: Sequence[str], about: str = OF_UNITS) -> Path:
     """A file of its own; answers where it is."""
     path = FOLDER / f"{name}.md"
-    path.write_text("\n".join([JUDGED.format(title=title, machine=_machine()), *table]), encoding="utf-8")
+    path.write_text(
+        "\n".join([JUDGED.format(title=title, about=about, machine=_machine()), *table]), encoding="utf-8"
+    )
     return path
 
 

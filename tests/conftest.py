@@ -6,15 +6,22 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import build
 import pytest
 
-from local import aws, demo, template, tokens
+from local import aws, demo, emulator, template, tokens
 from local import store as local_store
 from local.gateway import Gateway
 from local.template import Template
-from teaching import event_bus, sqs
+from teaching import dynamo, event_bus, sqs
 
 _KEY = "the key that the tests sign their tokens with"
+
+
+def pytest_report_header() -> str:
+    ships, tried = build.python_version(), emulator.version_of(emulator.shipped_python())
+    lacking = "" if ships == tried else f": Python {ships}, which ships, is not on this machine"
+    return f"what is built: tried in Python {tried}{lacking}"
 
 
 class MakeToken(Protocol):
@@ -46,6 +53,7 @@ def store(facts: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for name, value in variables.items():
             patch.setenv(name, value)
         sqs.client.cache_clear()
+        dynamo.client.cache_clear()
         event_bus.client.cache_clear()
         yield endpoint
     gateway.shutdown()

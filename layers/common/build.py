@@ -33,6 +33,9 @@ def build(folder: Path, version: str) -> None:
         install(python, platform, version)
     trim(python)
     shutil.copytree(HERE / "teaching", python / "teaching", ignore=shutil.ignore_patterns("__pycache__"))
+    # Of a function's folder everything is deployed, also what running it here has left.
+    for left in (TEMPLATE.parent / "functions").glob("*/__pycache__"):
+        shutil.rmtree(left)
     if interpreter := find_interpreter(version):
         compile_all(folder, interpreter)
     else:
@@ -41,13 +44,31 @@ def build(folder: Path, version: str) -> None:
 
 def install(into: Path, platform: str, version: str) -> None:
     """The pinned dependencies, as wheels for another machine than this one."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    pip = [
+        python_with_pip(),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+    ]
     pip += ["--root-user-action=ignore", "--only-binary=:all:", "--no-deps"]
     pip += ["--requirement", str(HERE / "requirements.txt")]
     with TemporaryDirectory() as fresh:
         target = ["--target", fresh, "--platform", platform, "--python-version", version]
         subprocess.run([*pip, *target], check=True, stdout=sys.stderr)
         shutil.copytree(fresh, into, dirs_exist_ok=True)
+
+
+def python_with_pip() -> str:
+    """This one, or the machine's where this one is of an environment without pip."""
+    for command in (sys.executable, getattr(sys, "_base_executable", ""), "/usr/bin/python3"):
+        if command and shutil.which(command):
+            tried = subprocess.run([command, "-m", "pip", "--version"], capture_output=True, check=False)
+            if tried.returncode == 0:
+                return command
+    sys.exit("The layer is built with pip, and no Python here has it: python3 -m ensurepip")
 
 
 def trim(python: Path) -> None:
@@ -98,13 +119,17 @@ def candidates(version: str) -> Iterator[str]:
 def compile_all(folder: Path, interpreter: str) -> None:
     """Bytecode that Lambda takes as it is: its file system is read-only, and times change in the zip."""
     flags = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/opt"]
-    subprocess.run([interpreter, "-m", "compileall", *flags, str(folder / "python")], check=True)
+    subprocess.run([interpreter, "-E", "-m", "compileall", *flags, str(folder / "python")], check=True)
 
 
 def python_version() -> str:
-    default = re.search(r"PythonRuntime:.*?Default: *(\S+)", TEMPLATE.read_text(encoding="utf-8"), re.DOTALL)
-    runtime = os.environ.get("PYTHON_RUNTIME") or (default[1] if default else "")
-    return runtime.removeprefix("python")
+    """As in "3.13". In the container of `sam build --use-container` there is no template, only its Python."""
+    runtime = os.environ.get("PYTHON_RUNTIME", "")
+    if not runtime and TEMPLATE.exists():
+        parameter = r"PythonRuntime:.*?Default: *(\S+)"
+        found = re.search(parameter, TEMPLATE.read_text(encoding="utf-8"), re.DOTALL)
+        runtime = found[1] if found else ""
+    return runtime.removeprefix("python") or "{}.{}".format(*sys.version_info)
 
 
 if __name__ == "__main__":

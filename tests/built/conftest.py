@@ -1,21 +1,20 @@
-"""What `sam build` makes, built once for this machine's Python, and run by Lambda's own emulator."""
+"""What `sam build` makes, built once for the Python that ships, and run in it by Lambda's own emulator.
+
+Where this machine does not have it, for and in the one that runs the tests, whose first lines say so.
+"""
 
 import fcntl
 import os
-import platform
 import subprocess
-import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
+from local.emulator import Emulator, packages, shipped_python, version_of
 from local.template import REGION, ROOT, Template
-from tests.built.emulator import Emulator
 
-RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 SAM = ROOT / ".venv" / "sam"
 
 
@@ -26,7 +25,13 @@ class Emulate(Protocol):
 
 
 @pytest.fixture(scope="session")
-def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python() -> str:
+    """What the layer is built for and run in."""
+    return shipped_python()
+
+
+@pytest.fixture(scope="session")
+def layer(tmp_path_factory: pytest.TempPathFactory, python: str) -> Path:
     """What becomes /opt. The test runner's processes share one build."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -36,7 +41,8 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (built.parent / "template.yaml").exists():
             command = [str(SAM / "bin" / "sam"), "build", "--build-dir", str(built.parent)]
-            variables = {"PYTHON_RUNTIME": RUNTIME, "AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"}
+            runtime = f"python{version_of(python)}"
+            variables = {"PYTHON_RUNTIME": runtime, "AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"}
             done = subprocess.run(
                 command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False
             )
@@ -44,31 +50,17 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.fixture(scope="session")
-def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What Lambda has beside the layer: its runtime client alone, nothing else of the environment here."""
-    folder = tmp_path_factory.mktemp("runtime")
-    for name in ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"):
-        spec = find_spec(name)
-        assert spec
-        assert spec.origin
-        origin = Path(spec.origin)
-        whole = origin.parent if origin.name == "__init__.py" else origin
-        (folder / whole.name).symlink_to(whole)
-    return folder
-
-
 @pytest.fixture
-def emulate(layer: Path, runtime: Path, facts: Template, tmp_path: Path) -> Iterator[Emulate]:
+def emulate(python: str, layer: Path, facts: Template, store: str, tmp_path: Path) -> Iterator[Emulate]:
     """Cold functions, ended with the test."""
     started: list[Emulator] = []
-    machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    (program,) = SAM.glob(f"lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}")
 
     def start(function: str, **environment: str) -> Emulator:
         of_store = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         variables = {**of_store, **facts.functions[function].environment, **environment}
-        started.append(Emulator(program, facts.functions[function], layer, runtime, variables, tmp_path))
+        folder = ROOT.joinpath(*facts.functions[function].module.split(".")[:-1])
+        path = [folder, layer / "python", packages("runtime", python)]
+        started.append(Emulator(python, facts.functions[function], path, variables, tmp_path))
         return started[-1]
 
     yield start
