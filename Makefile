@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is made on first use and again when what is pinned changes.
 MAKEFLAGS += --no-print-directory
-export HOST PORT DATA_DIR ROLE SUB FILE N PART STACK
+export HOST PORT DATA_DIR ROLE SUB FILE N PART STACK STAGE PARAMETERS YES
 # What the SAM CLI wants to know before it looks at a template; no account is needed.
 export AWS_DEFAULT_REGION ?= ap-southeast-3
 export SAM_CLI_TELEMETRY = 0
@@ -21,7 +21,7 @@ SAM = .venv/sam
 FILES = $(filter tests/%,$(ARGS))
 BUILT = $(if $(FILES),$(filter tests/built%,$(FILES)),all)
 
-.PHONY: help start reset test soak token load events redrive check format bench build openapi clean
+.PHONY: help start reset test soak token load events redrive check format bench build deploy destroy openapi clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,12 @@ bench: $(READY) ## Measure what requests and changes cost (PART=requests|writes|
 
 build: $(READY) $(SAM)/ready ## Build for deployment (sam deploy follows)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM)/bin/sam build
+
+deploy: $(READY) $(SAM)/ready ## Put STAGE=dev or prod into your AWS account (PARAMETERS="Name=value …"), says first what it will do
+	@exec $(BIN)/python -m local.deploy
+
+destroy: $(READY) ## Take STAGE=dev away again with its data, says first what it will do
+	@exec $(BIN)/python -m local.destroy
 
 openapi: $(READY) ## Write docs/openapi.yaml, docs/asyncapi.yaml and README's table of routes anew
 	@$(BIN)/python -m local.complete

@@ -220,7 +220,12 @@ class Template:
         return None
 
 
-def read(path: Path = ROOT / "template.yaml", **parameters: str) -> Template:
+def parameters(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
+    """The parameters of the template, each as it is declared."""
+    return dict(yaml.load(path.read_text(encoding="utf-8"), _Loader).get("Parameters", {}))
+
+
+def read(path: Path = ROOT / "template.yaml", /, **parameters: str) -> Template:
     """The template with its parameters' defaults, save those given here."""
     document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     values = {name: spec.get("Default") for name, spec in document.get("Parameters", {}).items()} | parameters

@@ -41,10 +41,15 @@ def token_key(folder: Path) -> str:
     return path.read_text(encoding="ascii")
 
 
+def secret_name(facts: Template) -> str:
+    """What the secret with the keys is called, in the account too."""
+    name, _, _ = _settings(facts)
+    return name
+
+
 def secret(facts: Template, key: str) -> dict[str, str]:
     """The secrets that the functions ask for, by name."""
-    name, _, _ = _settings(facts)
-    return {name: json.dumps({"current": key})}
+    return {secret_name(facts): json.dumps({"current": key})}
 
 
 def hours(facts: Template) -> float:
