@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is made on first use and again when what is pinned changes.
 MAKEFLAGS += --no-print-directory
-export HOST PORT DATA_DIR ROLE SUB FILE N PART STACK STAGE PARAMETERS YES
+export HOST PORT DATA_DIR ROLE SUB FILE N PART STACK STAGE PARAMETERS YES PREFIX AT
 # What the SAM CLI wants to know before it looks at a template; no account is needed.
 export AWS_DEFAULT_REGION ?= ap-southeast-3
 export SAM_CLI_TELEMETRY = 0
@@ -21,7 +21,7 @@ SAM = .venv/sam
 FILES = $(filter tests/%,$(ARGS))
 BUILT = $(if $(FILES),$(filter tests/built%,$(FILES)),all)
 
-.PHONY: help start reset test soak token load events redrive check format bench build deploy destroy openapi clean
+.PHONY: help start reset test soak token load events redrive check format bench build deploy destroy restore openapi clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ deploy: $(READY) $(SAM)/ready ## Put STAGE=dev or prod into your AWS account (PA
 
 destroy: $(READY) ## Take STAGE=dev away again with its data, says first what it will do
 	@exec $(BIN)/python -m local.destroy
+
+restore: $(READY) ## Put a stack's tables, as they were AT=<time>, into a new stack PREFIX=<name> (STACK=teaching-api)
+	@exec $(BIN)/python -m local.restore
 
 openapi: $(READY) ## Write docs/openapi.yaml, docs/asyncapi.yaml and README's table of routes anew
 	@$(BIN)/python -m local.complete
