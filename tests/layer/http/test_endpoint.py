@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import jwt
 import pytest
 
 from teaching.errors import CannotBeGraded, SubmissionNotFound, Unavailable
@@ -61,6 +62,43 @@ def test_the_function_gets_the_caller_and_its_answer_is_enveloped(token: str) ->
     assert answer.headers["content-type"] == "application/json"
     assert list(answer.content.items())[1:] == [("message", "success"), ("status", True)]
     assert answer.content["data"]["role"] == "admin"
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> Data:
+    """The one line of a request in the log."""
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if '"message": "request"' in line]
+    found: Data = json.loads(line)
+    return found
+
+
+def test_a_line_of_the_log_says_who_asked_for_what_and_how_it_went(
+    graded: Call, make_token: MakeToken, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graded({"score": "a secret"})
+    line = told(capsys)
+    assert line.pop("milliseconds") >= 0
+    assert line.pop("correlation_id")
+    assert line == {
+        "level": "INFO",
+        "message": "request",
+        "route": event()["routeKey"],
+        "caller": claims_of(make_token("admin"))["sub"],
+        "role": "admin",
+        "status": 400,
+    }
+
+
+def test_of_a_request_without_a_good_token_the_line_names_nobody(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answered(whoami, event(headers={"authorization": "Bearer a secret"}))
+    line = told(capsys)
+    assert (line["status"], line["caller"], line["role"]) == (401, None, None)
+
+
+def claims_of(token: str) -> Data:
+    claims: Data = jwt.decode(token, options={"verify_signature": False})
+    return claims
 
 
 @pytest.mark.parametrize("headers", [{}, None, {"authorization": "Bearer nonsense"}])

@@ -61,12 +61,15 @@ def ledger(name: str = f"submission#{SUBMISSION}") -> dynamo.Item:
     return dynamo.get(settings().published_table, {"object": name}, consistent=True) or {}
 
 
-def test_every_action_goes_out_once_whatever_else_is_told(sent: list[Any]) -> None:
+def test_every_action_goes_out_once_whatever_else_is_told(
+    sent: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     answered = grade(90)
     mark("present")
     coaching.start(BY_ASESOR, SESSION)
     assert publish(EVERY) == []
     assert types(sent) == ["submission.graded", "presence.marked", "session.started"]
+    assert capsys.readouterr().out.count('"SecondsToGrade":') == 1
     told = sent[0]["Detail"]
     assert told.pop("version") == stored_submission()["acted_version"]
     del told["event_id"]

@@ -34,6 +34,7 @@ from teaching.http.auth import Role, caller_of
 from teaching.http.envelope import Answer, Redirect
 from teaching.http.links import link_header
 from teaching.http.pages import Page, PageQuery
+from teaching.http.requested import Requested
 from teaching.http.versions import Versioned, entity_tag, if_match
 from teaching.log import logger
 from teaching.settings import settings
@@ -59,8 +60,14 @@ class Endpoint:
     errors: Collection[type[ApiError]]
 
     def __call__(self, event: Event, context: object) -> Answer:
+        requested = Requested(_request(event))
+        answer = self._answer_or_failure(event, requested)
+        requested.answered(answer["statusCode"])
+        return answer
+
+    def _answer_or_failure(self, event: Event, requested: Requested) -> Answer:
         try:
-            return self._answer(event)
+            return self._answer(event, requested)
         except ApiError as error:
             if isinstance(error, Unavailable):
                 logger().warning("service unavailable", extra=_request(event), exc_info=True)
@@ -71,9 +78,9 @@ class Endpoint:
             logger().exception("unhandled fault", extra=_request(event))
             return envelope.failure(Fault())
 
-    def _answer(self, event: Event) -> Answer:
+    def _answer(self, event: Event, requested: Requested) -> Answer:
         headers = _part(event, "headers", dict) or {}
-        caller = caller_of(headers)
+        caller = requested.caller = caller_of(headers)
         if caller.role not in self.roles:
             raise Forbidden()
         arguments: list[Any] = [caller]

@@ -2,6 +2,7 @@
 
 Imports point downwards::
 
-    publish  what of changed rows was not sent yet, sent
-    events   what each event says, and which one a row has to tell: pure
+    publish    what of changed rows was not sent yet, sent
+    programme  what was sent, as metrics
+    events     what each event says, and which one a row has to tell: pure
 """

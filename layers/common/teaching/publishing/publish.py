@@ -15,7 +15,7 @@ from teaching import clock, dynamo, event_bus, jsons
 from teaching.changed_rows import Change, names
 from teaching.dynamo import ConditionFailed, Item, Key
 from teaching.log import logger
-from teaching.publishing import events
+from teaching.publishing import events, programme
 from teaching.publishing.events import Event
 from teaching.settings import settings
 
@@ -130,6 +130,7 @@ def _send(told: Told, claims: Mapping[Change, Item], ends: str) -> list[Change]:
     taken = event_bus.put([_entry(event) for event in told.values()])
     sent = [change for change, done in zip(told, taken, strict=True) if done]
     dynamo.at_once(*[partial(_note, told[change], claims[change]) for change in sent])
+    programme.count([told[change] for change in sent])
     return [change for change in told if change not in sent]
 
 
