@@ -44,8 +44,12 @@ def main() -> int:
     """Whoever reads what is printed may go away as well: `make events | head`."""
     # A shell has what it starts in the background ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder = settings.data_dir()
     try:
-        for line in follow(settings.data_dir() / EVENTS_FILE, lambda: time.sleep(_SECONDS_BETWEEN_LOOKS)):
+        if not (folder / EVENTS_FILE).exists():
+            waits = f"no events in {folder} yet, those to come are shown: is `make start` running?"
+            print(waits, file=sys.stderr, flush=True)
+        for line in follow(folder / EVENTS_FILE, lambda: time.sleep(_SECONDS_BETWEEN_LOOKS)):
             sys.stdout.write(line)
             sys.stdout.flush()
     except KeyboardInterrupt:

@@ -121,3 +121,22 @@ def test_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     assert process.communicate(timeout=20) == ("", "")
     assert process.returncode == 0
+
+
+def test_where_nothing_has_gone_out_it_says_what_it_waits_for(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local.events"],
+        cwd=ROOT,
+        env=environment(tmp_path, 1),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    try:
+        assert process.stderr
+        assert process.stderr.readline() == (
+            f"no events in {tmp_path} yet, those to come are shown: is `make start` running?\n"
+        )
+    finally:
+        os.kill(process.pid, signal.SIGINT)
+        assert process.communicate(timeout=20) == ("", "")
