@@ -50,6 +50,7 @@ class Line(StrEnum):
     FIRST_COACHINGS = "coachings, page 1"
     COACHINGS = "coachings, any page"
     PRESENCES = "presences of 50"
+    COACHING = "one session of 50"
 
 
 class Budget(NamedTuple):
@@ -76,6 +77,7 @@ BUDGETS = {
     Line.FIRST_COACHINGS: Budget(1, 3),
     Line.COACHINGS: Budget(4, 9),
     Line.PRESENCES: Budget(1, 3),
+    Line.COACHING: Budget(1, 4),
 }
 PERCENTILE_LINES = {Line.PAGE_OF_ONE, Line.PAGE_OF_ALL}
 
@@ -203,6 +205,7 @@ def other_requests(world: World) -> Iterator[Request]:
             line = Line.COACHINGS if page > 1 else Line.FIRST_COACHINGS
             yield Request(line, f"coachings, {name}: {whose}", send)
     yield Request(Line.DETAILS, "details of a quiz", _bound(endpoint("get_submission"), asesor, quiz["id"]))
+    yield Request(Line.COACHING, "one session", _bound(endpoint("get_coaching"), asesor, world.session))
     yield Request(
         Line.PRESENCES,
         "presences",

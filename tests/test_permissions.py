@@ -307,6 +307,7 @@ def change(table: str, identity: str) -> dict[str, Any]:
 
 SCENES: dict[str, Callable[[Caller], object]] = {
     "ListCoachings": list_coachings,
+    "GetCoaching": lambda call: call("get_coaching"),
     "ListPresences": lambda call: call("list_presences", "admin"),
     "ListRoster": lambda call: call("list_roster"),
     "MarkPresence": lambda call: call("mark_presence"),

@@ -3,6 +3,7 @@
 Pure: the clock and new ids are given.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from hashlib import sha256
@@ -120,6 +121,26 @@ class SessionDetails(SessionRow):
     """`asesor` or `schedule`, whichever ended it here; null while it was not, or when its service did."""
 
 
+class AttendanceTotal(TypedDict):
+    invited: int
+    """Participants on the roster: all of the others together."""
+    present: int
+    """Marked `present`."""
+    late: int
+    """Marked `late`."""
+    excused: int
+    """Marked `excused`."""
+    absent: int
+    """Marked `absent`."""
+    unmarked: int
+    """Not marked yet; the list of presences shows them as `absent`."""
+
+
+class AttendedSession(SessionDetails):
+    attendance: AttendanceTotal
+    """How many of the roster came."""
+
+
 class PresenceRow(TypedDict):
     id: str | None
     """Of the mark; null while there is none."""
@@ -208,6 +229,21 @@ def session_details(stored: Mapping[str, Any]) -> SessionDetails:
 
 def ended_session(stored: Mapping[str, Any]) -> EndedSession:
     return {"id": stored["id"], "status": Status(stored["status"]), "ended_at": stored["ended_at"]}
+
+
+def attended_session(stored: Mapping[str, Any], roster: Collection[Mapping[str, Any]]) -> AttendedSession:
+    marks = Counter(row["status"] if row.get("id") else None for row in roster)
+    return {
+        **session_details(stored),
+        "attendance": {
+            "invited": len(roster),
+            "present": marks[Attendance.PRESENT],
+            "late": marks[Attendance.LATE],
+            "excused": marks[Attendance.EXCUSED],
+            "absent": marks[Attendance.ABSENT],
+            "unmarked": marks[None],
+        },
+    }
 
 
 def presence_row(stored: Mapping[str, Any]) -> PresenceRow:

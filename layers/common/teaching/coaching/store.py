@@ -11,7 +11,14 @@ from uuid import uuid4
 
 from teaching import clock, dynamo
 from teaching.coaching import rules
-from teaching.coaching.rules import EndedSession, Mark, MarkedPresence, PresenceRow, SessionRow
+from teaching.coaching.rules import (
+    AttendedSession,
+    EndedSession,
+    Mark,
+    MarkedPresence,
+    PresenceRow,
+    SessionRow,
+)
 from teaching.directory import search
 from teaching.directory.people import Person
 from teaching.dynamo import Item, Key
@@ -82,6 +89,19 @@ def _search(asesor: str | None, query: PageQuery, text: str) -> Page[SessionRow]
 
 def _page(rows: Iterable[Mapping[str, Any]], total: int, query: PageQuery) -> Page[SessionRow]:
     return Page([rules.session_row(row) for row in rows], total, query)
+
+
+def details(caller: Caller, session: str) -> AttendedSession:
+    """The session, and how many of its roster came. One round trip: a roster is short, and read whole.
+
+    Raises `SessionNotFound`, also for one that is not the caller's to see.
+    """
+    stored, roster = dynamo.both(
+        lambda: dynamo.get(settings().sessions_table, {"id": session}, consistent=True),
+        lambda: _roster(session),
+    )
+    row = _visible(stored, caller.sees_only)
+    return versioned(rules.attended_session(row, roster), row)
 
 
 def presences(caller: Caller, session: str, query: PageQuery) -> Page[PresenceRow]:
