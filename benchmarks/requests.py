@@ -23,7 +23,7 @@ from teaching.directory import store as directory
 from teaching.grading.rules import Grade, GradeOf, Grades, Scope, Status, SubmissionQuery
 from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import Endpoint
-from teaching.http.pages import PageQuery
+from teaching.http.pages import PageQuery, PlainPageQuery
 from teaching.limits import PER_PAGE
 
 PEOPLE_SOUGHT = 20
@@ -41,6 +41,7 @@ class Line(StrEnum):
     PAGE_OF_ALL = "list, any page, any filter, all statuses"
     STATISTICS = "statistics"
     DETAILS = "details"
+    HISTORY = "grades of a submission"
     PEOPLE = "search that finds 20 people"
     TITLE = "search of an item's title"
     GRADE = "grade"
@@ -68,6 +69,7 @@ BUDGETS = {
     Line.PAGE_OF_ALL: Budget(4, 14),
     Line.STATISTICS: Budget(1, 1),
     Line.DETAILS: Budget(2, 3),
+    Line.HISTORY: Budget(2, 4),
     Line.PEOPLE: Budget(5, 40),
     Line.TITLE: Budget(5, 40),
     Line.GRADE: Budget(3, 3, writes=1),
@@ -205,6 +207,11 @@ def other_requests(world: World) -> Iterator[Request]:
             line = Line.COACHINGS if page > 1 else Line.FIRST_COACHINGS
             yield Request(line, f"coachings, {name}: {whose}", send)
     yield Request(Line.DETAILS, "details of a quiz", _bound(endpoint("get_submission"), asesor, quiz["id"]))
+    yield Request(
+        Line.HISTORY,
+        "grades of a quiz",
+        _bound(endpoint("list_grades"), asesor, quiz["id"], PlainPageQuery.model_validate({})),
+    )
     yield Request(Line.COACHING, "one session", _bound(endpoint("get_coaching"), asesor, world.session))
     yield Request(
         Line.PRESENCES,

@@ -317,6 +317,7 @@ SCENES: dict[str, Callable[[Caller], object]] = {
     "ListSubmissions": list_submissions,
     "GetStatistics": get_statistics,
     "GetSubmission": lambda call: call("get_submission"),
+    "ListGrades": lambda call: call("list_grades"),
     "GradeSubmission": lambda call: call("grade_submission"),
     "GradeSubmissions": lambda call: call("grade_submissions"),
     "AnswerNotFound": lambda call: call("answer_not_found"),

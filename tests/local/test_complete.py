@@ -7,7 +7,7 @@ import pytest
 from local import complete
 from local.template import ROOT, Function, Template
 
-NEW = Function("GetCoaching", "functions.get_coaching.app.handler", 10, 512, {})
+NEW = Function("GetCourse", "functions.get_course.app.handler", 10, 512, {})
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ def test_what_belongs_to_a_function_and_is_not_there_is_named(facts: Template, f
 
 
 def test_what_belongs_to_no_function_is_named(facts: Template, folder: Path) -> None:
-    (folder / "functions" / "get_coaching").mkdir()
-    (folder / "functions" / "get_coaching" / "app.py").touch()
-    (folder / "events" / "get_coaching.json").touch()
-    examples = json.loads((folder / "docs" / "examples.json").read_text()) | {"get_coaching": {}}
+    (folder / "functions" / "get_course").mkdir()
+    (folder / "functions" / "get_course" / "app.py").touch()
+    (folder / "events" / "get_course.json").touch()
+    examples = json.loads((folder / "docs" / "examples.json").read_text()) | {"get_course": {}}
     (folder / "docs" / "examples.json").write_text(json.dumps(examples))
     assert complete.missing(replace(facts, root=folder)) == [
-        "no function for the event events/get_coaching.json",
-        "no function for the example get_coaching in docs/examples.json",
-        "no function in template.yaml for functions/get_coaching",
+        "no function for the event events/get_course.json",
+        "no function for the example get_course in docs/examples.json",
+        "no function in template.yaml for functions/get_course",
     ]

@@ -129,6 +129,19 @@ class SubmissionDetails(GradedSubmission):
     """What was answered, with its content."""
 
 
+class GivenGrade(TypedDict):
+    score: Score
+    """The points."""
+    feedback: str | None
+    """The grader's words to the participant; null without any."""
+    graded_at: str | None
+    """When it was given."""
+    graded_by: Person | None
+    """Who gave it, as they were called while it held; null when a quiz scored itself."""
+    submitted_at: str | None
+    """When what it is for was handed in."""
+
+
 class SubmissionTotal(TypedDict):
     total: int
     """`pending` and `graded` together; what is in progress is not counted."""
@@ -181,6 +194,17 @@ def graded_submission(stored: Mapping[str, Any]) -> GradedSubmission:
     }
 
 
+def given_grade(past: Mapping[str, Any]) -> GivenGrade:
+    """From a row of the History table, or what `past_grade` makes of the present one."""
+    return {
+        "score": past["score"],
+        "feedback": past.get("feedback"),
+        "graded_at": past.get("graded_at"),
+        "graded_by": _grader(past),
+        "submitted_at": past.get("submitted_at"),
+    }
+
+
 def _grader(stored: Mapping[str, Any]) -> Person | None:
     return read_copy(stored["graded_by"]) if stored.get("graded_by") else None
 
@@ -211,7 +235,17 @@ def grading(
         "graded_here": True,
         "updated_at": clock.latest(graded_at, stored["updated_at"]),
     }
-    return changes | keys({**stored, **changes})
+    return changes | one_past_more(stored) | keys({**stored, **changes})
+
+
+def one_past_more(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The number of grades that were replaced, once that of the row is too.
+
+    A row of before they were counted goes on without a number: its history is read whole.
+    """
+    if stored.get("past_grades") is None or stored.get("score") is None:
+        return {}
+    return {"past_grades": stored["past_grades"] + 1}
 
 
 def past_grade(stored: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -239,9 +273,11 @@ def arrival(stored: Mapping[str, Any] | None, record: SubmissionRecord) -> dict[
         "source_updated_at": record.updated_at,
         "updated_at": clock.latest(record.updated_at, (stored or {}).get("updated_at")),
     }
+    if not stored:
+        changes["past_grades"] = 0
     if stored and stored.get("graded_here"):
         if hands_in_anew(stored, record):
-            changes |= {"graded_here": None}
+            changes |= {"graded_here": None} | one_past_more(stored)
         else:
             changes |= {
                 name: stored.get(name) for name in ("status", "score", "feedback", "graded_at", "grader_id")

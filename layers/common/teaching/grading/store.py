@@ -17,6 +17,7 @@ from teaching.dynamo import Item
 from teaching.errors import ApiError, Damaged, SubmissionNotFound, Unavailable
 from teaching.grading import finding, rules
 from teaching.grading.rules import (
+    GivenGrade,
     Grade,
     GradedSubmission,
     GradeOf,
@@ -28,7 +29,7 @@ from teaching.grading.rules import (
     SubmissionRow,
 )
 from teaching.http.auth import Caller
-from teaching.http.pages import Page
+from teaching.http.pages import Page, PlainPageQuery
 from teaching.http.versions import ANY_VERSION, IfMatch, versioned
 from teaching.records import SubmissionRecord
 from teaching.settings import settings
@@ -114,6 +115,40 @@ def _item(identity: str) -> Item | None:
     """Read consistently, which costs twice as much, only when it seems not to be there."""
     table, key = settings().items_table, {"id": identity}
     return dynamo.get(table, key) or dynamo.get(table, key, consistent=True)
+
+
+def grades(caller: Caller, submission: str, query: PlainPageQuery) -> Page[GivenGrade]:
+    """Every grade that the submission had, newest first, from the present one on.
+
+    Two round trips; the second reads what was replaced before the row that the first has read, so both
+    agree. Raises `SubmissionNotFound`, also for one that is not the caller's to see.
+    """
+    tables = settings()
+    stored = _complete(dynamo.get(tables.submissions_table, {"id": submission}, consistent=True))
+    user, past = dynamo.both(
+        lambda: dynamo.get(tables.users_table, {"id": stored["user_id"]}, consistent=True),
+        lambda: _past_grades(stored, query.offset + query.per_page),
+    )
+    _visible(user, caller.sees_only)
+    present = rules.past_grade(stored)
+    known = [*([present] if present else []), *past]
+    total = stored["past_grades"] + bool(present) if "past_grades" in stored else len(known)
+    rows = known[query.offset : query.offset + query.per_page]
+    return Page([rules.given_grade(row) for row in rows], total, query)
+
+
+def _past_grades(stored: Item, most: int) -> list[Item]:
+    """The newest grades that were replaced before this row; all of a row that does not know their number."""
+    return list(
+        dynamo.query(
+            settings().history_table,
+            "subject = :subject AND version < :version",
+            {":subject": stored["id"], ":version": stored["version"]},
+            limit=most if "past_grades" in stored else None,
+            newest_first=True,
+            consistent=True,
+        )
+    )
 
 
 def grade(caller: Caller, submission: str, given: Grade, match: IfMatch = ANY_VERSION) -> GradedSubmission:

@@ -33,7 +33,7 @@ from teaching.http.accepted import wants_csv
 from teaching.http.auth import Role, caller_of
 from teaching.http.envelope import Answer, Redirect
 from teaching.http.links import link_header
-from teaching.http.pages import Page, PageQuery
+from teaching.http.pages import Page, PlainPageQuery
 from teaching.http.requested import Requested
 from teaching.http.versions import Versioned, entity_tag, if_match
 from teaching.log import logger
@@ -102,7 +102,7 @@ class Endpoint:
     def _query(self, event: Event, headers: Mapping[str, Any]) -> BaseModel:
         assert self.query
         query = _query(event, self.query)
-        if isinstance(query, PageQuery) and wants_csv(headers):
+        if isinstance(query, PlainPageQuery) and wants_csv(headers):
             return query.up_to(limits.TABLE_ROWS_MOST)
         return query
 

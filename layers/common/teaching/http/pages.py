@@ -22,8 +22,8 @@ def _search(value: str) -> str | None:
     return words or None
 
 
-class PageQuery(BaseModel):
-    """`limit` above 100 is served as 100; blank `search` is as if absent."""
+class PlainPageQuery(BaseModel):
+    """`limit` above 100 is served as 100."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -34,13 +34,6 @@ class PageQuery(BaseModel):
     )
     page: CountingNumber = 1
     """Which page, the first is 1."""
-    search: Annotated[str | None, AfterValidator(lambda value: value and _search(value))] = Field(
-        None,
-        description=f"{limits.SEARCH_LEAST} to {limits.SEARCH_MOST} characters; "
-        "every word must occur inside a word of the searched text",
-        json_schema_extra={"pattern": SEARCH_PATTERN},
-    )
-
     _most: int = PrivateAttr(limits.PER_PAGE_MOST)
 
     def up_to(self, most: int) -> Self:
@@ -56,6 +49,17 @@ class PageQuery(BaseModel):
     @property
     def offset(self) -> int:
         return (self.page - 1) * self.per_page
+
+
+class PageQuery(PlainPageQuery):
+    """Of a list that can be searched; blank `search` is as if absent."""
+
+    search: Annotated[str | None, AfterValidator(lambda value: value and _search(value))] = Field(
+        None,
+        description=f"{limits.SEARCH_LEAST} to {limits.SEARCH_MOST} characters; "
+        "every word must occur inside a word of the searched text",
+        json_schema_extra={"pattern": SEARCH_PATTERN},
+    )
 
 
 class Pagination(TypedDict):
@@ -79,7 +83,7 @@ class Page(Generic[Row]):
 
     rows: list[Row]
     total: int
-    query: PageQuery
+    query: PlainPageQuery
 
     def of_limit(self, limit: int) -> "Page[Row]":
         """The page that begins with the same row, of a smaller `limit` that divides this one's."""
