@@ -20,7 +20,7 @@ from teaching.coaching import rules as coaching_rules
 from teaching.coaching.rules import Attendance, Mark, Marks
 from teaching.directory import search
 from teaching.directory import store as directory
-from teaching.grading.rules import Grade, GradeOf, Grades, Scope, Status, SubmissionQuery
+from teaching.grading.rules import Grade, GradeOf, Grades, Scope, Status, SubmissionFilters, SubmissionQuery
 from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import Endpoint
 from teaching.http.pages import PageQuery, PlainPageQuery
@@ -39,7 +39,9 @@ class Line(StrEnum):
     FIRST_OF_ALL = "list, page 1, all statuses"
     PAGE_OF_ONE = "list, any page, any filter, one status"
     PAGE_OF_ALL = "list, any page, any filter, all statuses"
+    OF_PARTICIPANT = "list of one participant"
     STATISTICS = "statistics"
+    FILTERED = "statistics, any filters"
     DETAILS = "details"
     HISTORY = "grades of a submission"
     PEOPLE = "search that finds 20 people"
@@ -67,7 +69,9 @@ BUDGETS = {
     Line.FIRST_OF_ALL: Budget(1, 8),
     Line.PAGE_OF_ONE: Budget(4, 9),
     Line.PAGE_OF_ALL: Budget(4, 14),
+    Line.OF_PARTICIPANT: Budget(2, 15),
     Line.STATISTICS: Budget(1, 1),
+    Line.FILTERED: Budget(1, 1),
     Line.DETAILS: Budget(2, 3),
     Line.HISTORY: Budget(2, 4),
     Line.PEOPLE: Budget(5, 40),
@@ -197,7 +201,15 @@ def other_requests(world: World) -> Iterator[Request]:
     for caller, whose in ((admin, "all"), (asesor, "own")):
         text = searched(world, caller.sees_only)
         every = Listing(caller, None, None, None)
-        yield Request(Line.STATISTICS, f"statistics: {whose}", _bound(endpoint("get_statistics"), caller))
+        for filters in statistics_filters(world):
+            name = f"statistics: {whose}, {' and '.join(filters)}"
+            line = Line.FILTERED if filters else Line.STATISTICS
+            asked = SubmissionFilters.model_validate(filters)
+            yield Request(line, name, _bound(endpoint("get_statistics"), caller, asked))
+        of_one = SubmissionQuery.model_validate({"participant_id": participant})
+        yield Request(
+            Line.OF_PARTICIPANT, f"of one, {whose}", _bound(endpoint("list_submissions"), caller, of_one)
+        )
         yield Request(Line.PEOPLE, f"search “{text}”: {whose}", _bound(every.page, 1, text))
         yield Request(Line.TITLE, f"search “{title}”: {whose}", _bound(every.page, 1, title))
         list_coachings = endpoint("list_coachings")
@@ -232,6 +244,19 @@ def other_requests(world: World) -> Iterator[Request]:
         "50 marks",
         _bound(endpoint("mark_presences"), asesor, world.session, Marks(presences=marks)),
     )
+
+
+def statistics_filters(world: World) -> Iterator[dict[str, str]]:
+    """Every combination that finds anything."""
+    one = next(row for row in world.own if row["item_id"] == _quiz(world)["id"])
+    values = {
+        "course_id": one["course_id"],
+        "material_item_id": one["item_id"],
+        "participant_id": one["user_id"],
+        "asesor_id": world.asesor,
+    }
+    for chosen in product((False, True), repeat=len(values)):
+        yield {name: value for (name, value), taken in zip(values.items(), chosen, strict=True) if taken}
 
 
 def searched(world: World, own: str | None) -> str:

@@ -100,12 +100,18 @@ class Caller:
 
 def get_statistics(call: Caller) -> None:
     """Of lists that are well, that have no tree, and that are damaged."""
-    for role in ("admin", "asesor"):
-        call("get_statistics", role)
+    filters = (
+        "",
+        f"course_id={support.COURSE}",
+        f"material_item_id={support.ITEM}",
+        f"participant_id={support.PARTICIPANT}",
+    )
+    for role, query in product(("admin", "asesor"), filters):
+        call("get_statistics", role, rawQueryString=query)
     for row in dynamo.scan("TalliesTable")[0]:
         dynamo.delete("TalliesTable", {"list": row["list"], "node": row["node"]})
-    for role in ("admin", "asesor"):
-        call("get_statistics", role)
+    for role, query in product(("admin", "asesor"), filters):
+        call("get_statistics", role, rawQueryString=query)
     torn_list()
     call("get_statistics", "admin", statuses=[503])
 
@@ -118,7 +124,10 @@ def list_coachings(call: Caller) -> None:
 
 
 def list_submissions(call: Caller) -> None:
-    filters = ("", f"course_id={support.COURSE}", f"material_item_id={support.ITEM}", "search=siti+quiz")
+    filters = [
+        *("", f"course_id={support.COURSE}", f"material_item_id={support.ITEM}", "search=siti+quiz"),
+        *(f"participant_id={who}" for who in (support.PARTICIPANT, support.NOBODYS)),
+    ]
     for role, query, page in product(("admin", "asesor"), filters, ("", "&limit=1&page=2")):
         call("list_submissions", role, rawQueryString=query + page)
     tear("submissions")

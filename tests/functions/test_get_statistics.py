@@ -2,7 +2,20 @@ import pytest
 
 from tests.examples import answer_text
 from tests.functions.conftest import Ask
-from tests.support import NOBODYS, OTHER_ASESOR, SUBMISSION, new_id, settle, submission, take_in
+from tests.support import (
+    ASESOR,
+    COURSE,
+    ITEM,
+    NOBODYS,
+    OTHER_ASESOR,
+    OTHER_PARTICIPANT,
+    PARTICIPANT,
+    SUBMISSION,
+    new_id,
+    settle,
+    submission,
+    take_in,
+)
 
 EXAMPLE = answer_text("get_statistics")
 
@@ -56,3 +69,31 @@ def test_the_average_is_of_the_graded_with_two_decimals(ask: Ask) -> None:
     data = ask("get_statistics", "admin").content["data"]
     assert data["submission_total"] == {"total": 6, "pending": 3, "graded": 3}
     assert str(data["average_score"]) == "33.34"
+
+
+@pytest.mark.usefixtures("both_asesors")
+def test_filters_narrow_what_the_caller_may_see(ask: Ask) -> None:
+    settle()
+    for role, query, pending in (
+        ("admin", f"participant_id={PARTICIPANT}", 1),
+        ("admin", f"asesor_id={OTHER_ASESOR}", 1),
+        ("admin", f"asesor_id={OTHER_ASESOR}&participant_id={PARTICIPANT}", 0),
+        ("admin", f"course_id={COURSE}&material_item_id={ITEM}", 2),
+        ("admin", f"course_id={NOBODYS}&material_item_id={ITEM}", 0),
+        ("asesor", f"course_id={COURSE}", 1),
+        ("asesor", f"asesor_id={ASESOR}", 1),
+        ("asesor", f"asesor_id={OTHER_ASESOR}", 0),
+        ("asesor", f"participant_id={OTHER_PARTICIPANT}", 0),
+        ("asesor", "status=graded&search=nobody", 1),
+    ):
+        answer = ask("get_statistics", role, query=query)
+        totals = {"total": pending, "pending": pending, "graded": 0}
+        assert answer.content["data"] == {"submission_total": totals, "average_score": 0}, query
+
+
+@pytest.mark.parametrize("name", ["course_id", "material_item_id", "participant_id", "asesor_id"])
+def test_a_bad_filter(ask: Ask, name: str) -> None:
+    for query in (f"{name}=x", f"{name}=", f"{name}={ITEM.upper()}", f"{name}={ITEM}&{name}={ITEM}"):
+        answer = ask("get_statistics", "admin", query=query)
+        assert (answer.status, answer.errors[0]) == (400, "Invalid query parameters")
+        assert answer.errors[1].startswith(f"{name}: ")

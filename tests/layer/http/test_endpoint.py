@@ -140,6 +140,8 @@ def test_the_parameters_arrive_typed(listed: Call) -> None:
         "material_item_id": None,
         "status": "graded",
         "course_id": NOBODYS,
+        "participant_id": None,
+        "asesor_id": None,
     }
 
 

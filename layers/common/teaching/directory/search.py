@@ -147,9 +147,14 @@ def titles(item: str | None) -> dict[str, str]:
     if item is None:
         rows = dynamo.query(settings().search_table, "term = :term", {":term": _all(ITEM)})
         return {_id(row): row["text"] for row in rows}
-    values = {":term": _all(ITEM), ":item": item}
-    rows = dynamo.query(settings().search_table, "term = :term AND entry = :item", values)
-    return {item: ""} | {_id(row): row["text"] for row in rows}
+    return {item: text_of(ITEM, item)}
+
+
+def text_of(kind: str, identity: str) -> str:
+    """The searched text of one document; empty of one that is not known. One round trip."""
+    values = {":term": _all(kind), ":entry": identity}
+    rows = dynamo.query(settings().search_table, "term = :term AND entry = :entry", values)
+    return "".join(row["text"] for row in rows)
 
 
 class Holders:

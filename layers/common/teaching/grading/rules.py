@@ -4,11 +4,13 @@ A submission goes `in_progress` -> `submitted` -> `graded`, and may be graded ag
 """
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 
+from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
 from teaching import clock, jsons
@@ -30,7 +32,7 @@ from teaching.http.batch import SIZE, each_once, or_failure
 from teaching.http.pages import PageQuery
 from teaching.records import SubmissionRecord
 from teaching.tally.nodes import Counted
-from teaching.tally.tree import Entry, Key, Sum, Wanted
+from teaching.tally.tree import Entry, Key, Leaf, Sum, Wanted, total
 
 
 class Status(StrEnum):
@@ -42,15 +44,26 @@ class Status(StrEnum):
 GRADABLE = {Status.SUBMITTED, Status.GRADED}
 
 
-class SubmissionQuery(PageQuery):
-    """The filters of "Get Submissions List"; together they mean AND."""
+class SubmissionFilters(BaseModel):
+    """Which submissions are listed or counted; together the filters mean AND."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     material_item_id: Uuid | None = None
     """Only submissions to this item."""
-    status: Status | None = None
-    """Only those that stand so."""
     course_id: Uuid | None = None
     """Only submissions of this course."""
+    participant_id: Uuid | None = None
+    """Only submissions of this participant."""
+    asesor_id: Uuid | None = None
+    """Only submissions of this asesor's participants; an asesor finds none of another's."""
+
+
+class SubmissionQuery(SubmissionFilters, PageQuery):
+    """The filters of "Get Submissions List"."""
+
+    status: Status | None = None
+    """Only those that stand so."""
 
 
 class Grade(Strict):
@@ -349,8 +362,12 @@ class Scope(NamedTuple):
 
     @property
     def list(self) -> str:
-        """The name of its count tree: `submissions#asesor#<id>#course#<id>`; an item's holds all courses."""
+        """The name of its count tree: `submissions#asesor#<id>#course#<id>`; an item's holds all courses, a
+        participant's everything.
+        """
         filters = self._replace(course=None) if self.item else self
+        if self.participant:
+            filters = Scope(participant=self.participant)
         return "#".join(
             ["submissions", *(f"{name}#{value}" for name, value in filters._asdict().items() if value)]
         )
@@ -358,6 +375,11 @@ class Scope(NamedTuple):
     def covers(self, asesor: str | None, course: str, item: str) -> bool:
         """Whether a submission of these meets the filters, its participant aside."""
         return self.asesor in (None, asesor) and self.course in (None, course) and self.item in (None, item)
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether an entry of its participant's list meets the other filters."""
+        asesor, course, item = entry.tags
+        return self.covers(asesor, course, item)
 
     def label(self, status: str, course: str) -> str:
         """What a submission is labelled with in the list: an item's may be filtered by course."""
@@ -367,12 +389,31 @@ class Scope(NamedTuple):
         """The labels in the list that meet the scope and the status (None: any)."""
 
         def wanted(label: str) -> bool:
-            of_status, _, course = label.partition("#")
+            _, _, course = label.partition("#")
             # Only in the lists of items do labels name courses.
             is_of_course = not course or self.course in (None, course)
-            return is_of_course and status in (None, of_status)
+            return is_of_course and status in (None, status_of(label))
 
         return wanted
+
+    def of_one_course(self, totals: Sum) -> Sum | None:
+        """Of an item's totals those of the course; None where graded ones are in several courses, for their
+        scores are added up together.
+        """
+        graded = [label for label in totals.counts if status_of(label) == Status.GRADED]
+        if len(graded) > 1:
+            return None
+        wanted = self.wants(None)
+        counts = {label: count for label, count in totals.counts.items() if wanted(label)}
+        return Sum(counts, totals.scores if counts.keys() & graded else Decimal(0))
+
+    @classmethod
+    def asked(cls, filters: SubmissionFilters, sees_only: str | None) -> "Scope | None":
+        """What the filters leave of what one sees (None: all); None where that is nothing at all."""
+        if sees_only and filters.asesor_id not in (None, sees_only):
+            return None
+        asesor = sees_only or filters.asesor_id
+        return cls(asesor, filters.course_id, filters.material_item_id, filters.participant_id)
 
     @classmethod
     def of(cls, list_name: str) -> "Scope":
@@ -387,19 +428,43 @@ def counted(stored: Mapping[str, Any]) -> Counted:
         return Counted(version, {})
     status, asesor = stored["status"], stored.get("asesor_id")
     course, item = stored["course_id"], stored["item_id"]
-    score = Decimal(stored["score"]) if status == Status.GRADED else Decimal(0)
-    entry = Entry(listed_at(stored), stored["id"], status, score, version=version)
+    entry = entry_of(stored)
     scopes = [Scope(), Scope(item=item), Scope(course=course)]
     if asesor:
         scopes = [scope._replace(asesor=asesor) for scope in scopes] + scopes
     lists = {scope.list: entry._replace(label=scope.label(status, course)) for scope in scopes}
     of_participant = Scope(participant=stored["user_id"]).list
-    return Counted(version, lists | {of_participant: entry._replace(tags=(asesor or "", course, item))})
+    return Counted(version, lists | {of_participant: tagged(entry, stored)})
+
+
+def entry_of(stored: Mapping[str, Any]) -> Entry:
+    """What a row is in lists whose labels are statuses."""
+    status = stored["status"]
+    score = Decimal(stored["score"]) if status == Status.GRADED else Decimal(0)
+    return Entry(listed_at(stored), stored["id"], status, score, version=stored["version"])
+
+
+def tagged(entry: Entry, stored: Mapping[str, Any]) -> Entry:
+    """As in the list of its participant, which is read whole."""
+    return entry._replace(tags=(stored.get("asesor_id") or "", stored["course_id"], stored["item_id"]))
+
+
+def summed(entries: Iterable[Entry]) -> Sum:
+    """What some entries come to."""
+    return total(Leaf(tuple(entries)))
+
+
+def status_of(label: str) -> str:
+    """Labels in the lists of items name a course besides (`Scope.label`)."""
+    return label.partition("#")[0]
 
 
 def statistics(submissions: Sum) -> Statistics:
     """`total` is `pending` + `graded`; what is in progress is not counted (rules, Submissions)."""
-    pending, graded = (submissions.counts.get(status, 0) for status in (Status.SUBMITTED, Status.GRADED))
+    counts: Counter[str] = Counter()
+    for label, count in submissions.counts.items():
+        counts[status_of(label)] += count
+    pending, graded = counts[Status.SUBMITTED], counts[Status.GRADED]
     average = submissions.scores / graded if graded else Decimal(0)
     return {
         "submission_total": {"total": pending + graded, "pending": pending, "graded": graded},

@@ -5,6 +5,7 @@ Costs are sequential round trips of requests that succeed at first; every functi
 """
 
 import json
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -25,6 +26,7 @@ from teaching.grading.rules import (
     Statistics,
     Status,
     SubmissionDetails,
+    SubmissionFilters,
     SubmissionQuery,
     SubmissionRow,
 )
@@ -40,6 +42,7 @@ from teaching.tally.pages import Window
 from teaching.tally.source import Listed, Source
 from teaching.tally.tree import ROOT, Entry, Key, Sum
 
+ALL = SubmissionFilters()
 NEWEST = "~"
 """Sorts behind every `time#id`."""
 NEW_MOST = 500
@@ -55,10 +58,14 @@ FIRST_ROWS = 10_000
 def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
     """Newest first, by the time of handing in, or of beginning while in progress; ties by id.
 
-    The first page is one round trip, any other at most four. A search is at most five, or
-    up to three more behind its first 10,000 rows.
+    The first page is one round trip, any other at most four, one of a single participant's two. A search is
+    at most five, or up to three more behind its first 10,000 rows.
     """
-    scope = Scope(caller.sees_only, query.course_id, query.material_item_id)
+    scope = Scope.asked(query, caller.sees_only)
+    if scope is None:
+        return Page([], 0, query)
+    if scope.participant:
+        return _page_of_participant(scope, scope.participant, query)
     if query.search:
         return _search(scope, query, query.search)
     if query.page == 1 and _has_index(scope):
@@ -66,10 +73,67 @@ def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
     return _page_at(scope, query)
 
 
-def statistics(caller: Caller) -> Statistics:
-    """One round trip, however many submissions there are. Raises `Damaged`."""
-    scope = Scope(caller.sees_only)
-    return rules.statistics(tally.totals(scope.list) or _totals_of_new(scope))
+def statistics(caller: Caller, filters: SubmissionFilters = ALL) -> Statistics:
+    """One round trip, however many submissions there are; a list that is new or lost takes one or two more.
+
+    A course of an item that was handed in in several courses takes a trip for each level of the item's tree,
+    and half a unit for each 80 of its submissions. Raises `Damaged`.
+    """
+    scope = Scope.asked(filters, caller.sees_only)
+    if scope is None:
+        return rules.statistics(rules.summed([]))
+    if scope.participant:
+        return rules.statistics(rules.summed(filter(scope.holds, _entries_of(scope.participant))))
+    totals = tally.totals(scope.list)
+    if totals is None:
+        return rules.statistics(_totals_of_new(scope))
+    if scope.course and scope.item:
+        totals = scope.of_one_course(totals) or _totals_of_course(scope)
+    return rules.statistics(totals)
+
+
+def _totals_of_course(scope: Scope) -> Sum:
+    """Of an item that has graded submissions in several courses: its tree adds up the scores of all."""
+    return rules.summed(tally.rows_at([scope.list], scope.wants(None), 0, sys.maxsize).rows)
+
+
+def _entries_of(participant: str) -> list[Entry]:
+    """The participant's submissions, newest first. One round trip, three where they have no list yet.
+
+    Raises `Damaged`.
+    """
+    listed = tally.whole(Scope(participant=participant).list)
+    if listed is None:
+        listed = [rules.tagged(rules.entry_of(row), row) for row in _new_rows_of(participant)]
+    return sorted(listed, key=lambda entry: entry.key, reverse=True)
+
+
+def _new_rows_of(participant: str) -> list[Item]:
+    """All rows of a participant whose list is not there yet. Two round trips. Raises `Damaged`."""
+    table, values = settings().submissions_table, {":user": participant}
+    found = list(dynamo.query(table, "user_id = :user", values, index="by_participant", limit=NEW_MOST))
+    if len(found) == NEW_MOST:
+        raise Damaged(Scope(participant=participant).list, ROOT)
+    rows = dynamo.batch_get({table: [{"id": row["id"]} for row in found]})[table]
+    return [row for row in rows if rules.is_complete(row)]
+
+
+def _page_of_participant(scope: Scope, participant: str, query: SubmissionQuery) -> Page[SubmissionRow]:
+    """Two round trips, with or without a search: their list is short, and read whole."""
+    wanted = scope.wants(query.status)
+    if query.search:
+        texts = partial(
+            dynamo.both, partial(search.titles, scope.item), partial(search.text_of, search.USER, participant)
+        )
+        entries, (titles, person) = dynamo.both(partial(_entries_of, participant), texts)
+        lacks = search.lacking(person, search.words_of(query.search))
+        entries = [entry for entry in entries if not search.lacking(titles.get(entry.tags[2], ""), lacks)]
+    else:
+        entries = _entries_of(participant)
+    found = [entry for entry in entries if scope.holds(entry) and wanted(entry.label)]
+    rows = _rows_by_id(found[query.offset : query.offset + query.per_page], scope, query.status)
+    rows.sort(key=_order, reverse=True)
+    return Page([rules.row(row) for row in rows], len(found), query)
 
 
 def _totals_of_new(scope: Scope) -> Sum:
@@ -330,7 +394,7 @@ def _rows_of(scope: Scope, window: Window, status_asked: Status | None) -> list[
     wanted = {entry.id: entry for entry in window.rows}
     keys: defaultdict[Status, list[str]] = defaultdict(list)
     for entry in window.rows:
-        keys[Status(entry.label.partition("#")[0])].append("#".join(entry.key))
+        keys[Status(rules.status_of(entry.label))].append("#".join(entry.key))
     if window.passed > len(wanted) * RANGE_MOST:
         reads = [partial(_range, scope, status, key, key) for status in keys for key in keys[status]]
     else:

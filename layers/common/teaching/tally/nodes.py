@@ -83,6 +83,16 @@ def read_nodes(names: Collection[NodeName], *, consistent: bool) -> dict[NodeNam
     return {(row["list"], row["node"]): Stored(_node(row), row["version"]) for row in found}
 
 
+def read_list(list_name: str) -> dict[NodeName, Stored] | None:
+    """All nodes of a list, not of one moment; None of one that was never made. One round trip up to 1 MB."""
+    rows = list(dynamo.query(table(), "#list = :list", {":list": list_name}))
+    if not rows:
+        return None
+    return {
+        (list_name, row["node"]): Stored(_node(row), row["version"]) for row in rows if row["node"] != MADE
+    }
+
+
 def node_row(name: NodeName, node: Node, version: int) -> Item:
     """The table's row of a node."""
     columns, ids = _branch_columns(node) if isinstance(node, Branch) else _leaf_columns(node)

@@ -5,14 +5,15 @@ it is read again, at last consistently. What is wrong even so is damage, and is 
 answered: `Damaged`, which is 503 and makes for the list's mending.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
 from teaching import dynamo
 from teaching.errors import Damaged
 from teaching.tally import tree
-from teaching.tally.nodes import NodeName, Stored, once_made, read_nodes
+from teaching.tally.nodes import NodeName, Stored, once_made, read_list, read_nodes
 from teaching.tally.pages import Window, window
 from teaching.tally.tree import ROOT, Entry, Leaf, Sum, Wanted
 
@@ -63,6 +64,29 @@ def entries(lists: Sequence[str]) -> dict[str, list[Entry]]:
         return _whole(lists, consistent=False)
     except Damaged:
         return _whole(lists, consistent=True)
+
+
+def whole(list_name: str) -> list[Entry] | None:
+    """Every entry of one list, newest first; None where there is no such list (yet).
+
+    One round trip for some ten thousand rows, half a unit for 100 of them; one for each level more where a
+    node was cut meanwhile. Raises `Damaged`.
+    """
+    nodes = read_list(list_name)
+    if nodes is None:
+        return None
+    with suppress(Damaged):
+        if (list_name, ROOT) in nodes:
+            return window([list_name], _any, 0, sys.maxsize, partial(_among, nodes)).rows
+    return rows_at([list_name], _any, 0, sys.maxsize).rows
+
+
+def _among(nodes: Mapping[NodeName, Stored], names: Collection[NodeName]) -> dict[NodeName, Stored]:
+    return {name: nodes[name] for name in names if name in nodes}
+
+
+def _any(label: str) -> bool:
+    return True
 
 
 def _whole(lists: Sequence[str], *, consistent: bool) -> dict[str, list[Entry]]:
