@@ -59,6 +59,7 @@ check: $(READY) $(SAM)/ready ## Lint, types, template, API document: seconds
 	@$(BIN)/python -m local.openapi --check
 	@$(BIN)/python -m local.asyncapi --check
 	@$(BIN)/python -m local.routes --check
+	@$(BIN)/python -m benchmarks.bill --check
 
 format: $(READY) ## Format the code, then say what is left to do by hand
 	@$(BIN)/ruff check --quiet --fix --exit-zero . >/dev/null
@@ -80,11 +81,12 @@ destroy: $(READY) ## Take STAGE=dev away again with its data, says first what it
 restore: $(READY) ## Put a stack's tables, as they were AT=<time>, into a new stack PREFIX=<name> (STACK=teaching-api)
 	@exec $(BIN)/python -m local.restore
 
-openapi: $(READY) ## Write docs/openapi.yaml, docs/asyncapi.yaml and README's table of routes anew
+openapi: $(READY) ## Write docs/openapi.yaml, docs/asyncapi.yaml, docs/cost.md and README's table of routes anew
 	@$(BIN)/python -m local.complete
 	@$(BIN)/python -m local.openapi
 	@$(BIN)/python -m local.asyncapi
 	@$(BIN)/python -m local.routes
+	@$(BIN)/python -m benchmarks.bill
 
 clean: ## Remove everything that was made, the local data included
 	@rm -rf .venv .tools .data .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
