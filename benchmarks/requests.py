@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from benchmarks.load import SEED, World
 from benchmarks.meter import Cost
 from teaching.coaching import rules as coaching_rules
-from teaching.coaching.rules import Attendance, Mark, Marks
+from teaching.coaching.rules import Attendance, Mark, Marks, SessionQuery
 from teaching.directory import search
 from teaching.directory import store as directory
 from teaching.grading.rules import Grade, GradeOf, Grades, Scope, Status, SubmissionFilters, SubmissionQuery
@@ -52,6 +52,7 @@ class Line(StrEnum):
     MARKS = "50 marks at once"
     FIRST_COACHINGS = "coachings, page 1"
     COACHINGS = "coachings, any page"
+    CALENDAR = "coachings of a status or some weeks, any page"
     PRESENCES = "presences of 50"
     COACHING = "one session of 50"
 
@@ -82,6 +83,7 @@ BUDGETS = {
     Line.MARKS: Budget(2, 55, writes=50),
     Line.FIRST_COACHINGS: Budget(1, 3),
     Line.COACHINGS: Budget(4, 9),
+    Line.CALENDAR: Budget(4, 20),
     Line.PRESENCES: Budget(1, 3),
     Line.COACHING: Budget(1, 4),
 }
@@ -215,9 +217,12 @@ def other_requests(world: World) -> Iterator[Request]:
         list_coachings = endpoint("list_coachings")
         last = -(-len(world.lists[coaching_rules.list_name(caller.sees_only)]) // PER_PAGE)
         for name, page in {"page 1": 1, "last page": last}.items():
-            send = _bound(list_coachings, caller, PageQuery.model_validate({"page": str(page)}))
+            send = _bound(list_coachings, caller, SessionQuery.model_validate({"page": str(page)}))
             line = Line.COACHINGS if page > 1 else Line.FIRST_COACHINGS
             yield Request(line, f"coachings, {name}: {whose}", send)
+        for filters, page in product(calendars(world), (1, 2)):
+            send = _bound(list_coachings, caller, SessionQuery.model_validate({**filters, "page": str(page)}))
+            yield Request(Line.CALENDAR, f"coachings, page {page}: {whose}, {' and '.join(filters)}", send)
     yield Request(Line.DETAILS, "details of a quiz", _bound(endpoint("get_submission"), asesor, quiz["id"]))
     yield Request(
         Line.HISTORY,
@@ -244,6 +249,15 @@ def other_requests(world: World) -> Iterator[Request]:
         "50 marks",
         _bound(endpoint("mark_presences"), asesor, world.session, Marks(presences=marks)),
     )
+
+
+def calendars(world: World) -> Iterator[dict[str, str]]:
+    """Of each status, and between the sessions that are at a quarter and at three quarters of the list."""
+    times = sorted(entry.time for entry in world.lists[coaching_rules.list_name(None)])
+    bounds = {"from": times[len(times) // 4], "to": times[3 * len(times) // 4]}
+    for status in (None, *coaching_rules.Status):
+        of_status = {"status": status.value} if status else {}
+        yield from (of_status | bounds, of_status) if status else (bounds,)
 
 
 def statistics_filters(world: World) -> Iterator[dict[str, str]]:

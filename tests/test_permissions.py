@@ -117,8 +117,11 @@ def get_statistics(call: Caller) -> None:
 
 
 def list_coachings(call: Caller) -> None:
-    for role, query in product(("admin", "asesor"), ("", "limit=1&page=2", "search=digital")):
+    of_status = ("status=scheduled", "status=scheduled&search=digital", "from=2026-01-01T00:00:00Z")
+    for role, query in product(("admin", "asesor"), ("", "limit=1&page=2", "search=digital", *of_status)):
         call("list_coachings", role, rawQueryString=query)
+    with patch.object(coaching, "ROWS_OF_STATUS_MOST", 0):
+        call("list_coachings", rawQueryString=of_status[1])
     tear("sessions")
     call("list_coachings", "admin", statuses=[503])
 

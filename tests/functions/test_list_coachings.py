@@ -2,6 +2,7 @@ from itertools import product
 
 import pytest
 
+from local import demo
 from tests.examples import answer_text, compact
 from tests.functions.conftest import Ask
 from tests.support import (
@@ -78,7 +79,7 @@ def test_a_bad_query(ask: Ask, query: str) -> None:
 
 @pytest.mark.usefixtures("examples")
 def test_parameters_of_other_lists_are_ignored(ask: Ask) -> None:
-    assert ask("list_coachings", "asesor", query="status=nonsense&course_id=7").text == EXAMPLE
+    assert ask("list_coachings", "asesor", query="material_item_id=nonsense&course_id=7").text == EXAMPLE
 
 
 @pytest.mark.usefixtures("examples")
@@ -135,3 +136,46 @@ def test_a_search_looks_at_title_and_asesors_name(ask: Ask) -> None:
         content = ask("list_coachings", "admin", query=f"search={search}").content["data"]
         assert {row["id"] for row in content["data"]} == found, search
         assert content["pagination"]["total_items"] == len(found)
+
+
+@pytest.mark.usefixtures("both_asesors")
+def test_a_calendar(ask: Ask) -> None:
+    settle()
+    start = demo.SPEC_SESSION["start_time"]
+    for query, found in (
+        ("status=scheduled", 2),
+        ("status=ongoing", 0),
+        (f"from={start}", 2),
+        (f"to={start}", 0),
+        ("from=2026-03-10T16:00:00%2B07:00&to=2026-03-10T16:00:00.001%2B07:00", 2),
+        ("status=scheduled&from=2026-03-10T00:00:00Z&to=2026-03-11T00:00:00Z&search=digital", 2),
+        ("from=2026-03-11T00:00:00Z&to=2026-03-10T00:00:00Z", 0),
+    ):
+        answer = ask("list_coachings", "admin", query=query)
+        assert (answer.status, answer.content["data"]["pagination"]["total_items"]) == (200, found), query
+        assert len(answer.content["data"]["data"]) == found
+
+
+@pytest.mark.usefixtures("both_asesors")
+def test_the_links_of_a_calendar_keep_its_filters(ask: Ask) -> None:
+    settle()
+    query = "status=scheduled&from=2026-03-10T00:00:00Z&limit=1"
+    kept = "limit=1&status=scheduled&from=2026-03-10T00%3A00%3A00.000Z"
+    links = ask("list_coachings", "admin", query=query).headers["link"]
+    assert f'</api/teaching/coachings?{kept}&page=2>; rel="next"' in links
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("status=begun", "status: "),
+        ("from=2026-03-10", "from: must be an ISO date and time with an offset or Z"),
+        ("to=2026-03-10T09:00:00", "to: must be an ISO date and time with an offset or Z"),
+        ("to=", "to: must be an ISO date and time with an offset or Z"),
+        ("from=2026-03-10T00:00:00Z&from=2026-03-10T00:00:00Z", "from: must be given once"),
+    ],
+)
+def test_a_bad_calendar(ask: Ask, query: str, detail: str) -> None:
+    answer = ask("list_coachings", "asesor", query=query)
+    assert (answer.status, answer.errors[0]) == (400, "Invalid query parameters")
+    assert answer.errors[1].startswith(detail)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from teaching.errors import Damaged
 from teaching.tally import tree
 from teaching.tally.nodes import NodeName, Stored
-from teaching.tally.pages import window
+from teaching.tally.pages import Bounds, window
 from teaching.tally.tree import BRANCH_MOST, LEAF_MOST, ROOT, Branch, Entry, Node
 
 STATUSES = ("in_progress", "submitted", "graded")
@@ -77,6 +77,64 @@ def test_the_pages_are_the_merged_lists_cut_in_pieces(
             assert found.total == len(expected)
             assert found.rows == expected[offset : offset + limit]
             assert len(found.rows) <= found.passed <= len(rows)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 2**32),
+    sizes=st.lists(st.integers(0, 80), max_size=4),
+    times=st.sampled_from([1, 5, 1000]),
+    status=st.sampled_from([None, *STATUSES]),
+    low=st.integers(-1, 1001),
+    high=st.integers(-1, 1001),
+    limit=st.integers(1, 30),
+)
+def test_within_bounds_totals_and_pages_are_exact_at_a_trip_a_level(
+    seed: int, sizes: list[int], times: int, status: str | None, low: int, high: int, limit: int
+) -> None:
+    random = Random(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree, "LEAF_MOST", 4)
+        patch.setattr(tree, "BRANCH_MOST", 3)
+        patch.setattr(tree, "ROOT_MOST", 3)
+        patch.setattr(tree, "ROOT_OF_LEAVES_MOST", 3)
+        shelf = Shelf()
+        rows = extra = entries(random, "extra", 5, times)
+        for at, size in enumerate(sizes):
+            of_list = entries(random, f"list {at}", size, times)
+            shelf.add(f"list {at}", of_list)
+            rows = rows + of_list
+        bounds = Bounds((f"{low:06}", ""), (f"{high:06}", ""))
+
+        def wanted(label: str) -> bool:
+            return status in (None, label)
+
+        within = [row for row in rows if wanted(row.label) and bounds.low <= row.key < bounds.high]
+        expected = sorted(within, key=tree_key, reverse=True)
+        levels = max(map(height, shelf.lists.values()), default=0)
+        for offset in range(0, len(expected) + limit, limit):
+            shelf.trips = 0
+            found = window(list(shelf.lists), wanted, offset, limit, shelf, extra, bounds)
+            assert found.total == len(expected)
+            assert found.rows == expected[offset : offset + limit]
+            assert shelf.trips <= levels
+
+
+def height(nodes: dict[str, Node | None], name: str = ROOT) -> int:
+    node = nodes[name]
+    return 1 + (height(nodes, node.children[0].node) if isinstance(node, Branch) else 0)
+
+
+def test_a_page_within_bounds_reads_hardly_more_than_a_node_each_and_those_at_the_bounds() -> None:
+    random = Random(1)
+    shelf = Shelf()
+    shelf.add("list", entries(random, "row", 3 * LEAF_MOST * BRANCH_MOST // 2, 10**6))
+    for low in range(0, 900_000, 90_000):
+        shelf.trips = shelf.reads = 0
+        bounds = Bounds((f"{low:06}", ""), (f"{low + 100_000:06}", ""))
+        window(["list"], any_label, 500, 25, shelf, (), bounds)
+        assert shelf.trips <= 3
+        assert shelf.reads <= 9
 
 
 def any_label(label: str) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -15,12 +15,14 @@ from typing_extensions import TypedDict
 from teaching import clock
 from teaching.directory.people import Person, person_copy, read_copy
 from teaching.directory.search import SESSION, Document, normalised
-from teaching.errors import CannotBeEnded, CannotBeStarted, InvalidBody
+from teaching.errors import CannotBeEnded, CannotBeStarted, Damaged, InvalidBody
 from teaching.fields import Note, Strict, Utc, Uuid
 from teaching.http.batch import SIZE, each_once, or_failure
+from teaching.http.pages import PageQuery
 from teaching.records import SessionRecord
 from teaching.tally.nodes import Counted
-from teaching.tally.tree import Entry
+from teaching.tally.pages import Bounds
+from teaching.tally.tree import HIGHEST, LOWEST, ROOT, Entry, Wanted
 
 
 class Status(StrEnum):
@@ -63,8 +65,54 @@ ALL_OPEN = "session"
 """The one key of the index by_open (`open`), which holds every session under way."""
 ALL_SESSIONS = "session"
 """The one key of the index by_start (`kind`), which holds every session that is complete."""
-LABEL = "session"
-"""What every session is counted as, whatever its status."""
+
+
+class SessionQuery(PageQuery):
+    """The filters of "Get Coachings List"; together they mean AND."""
+
+    status: Status | None = None
+    """Only those that stand so."""
+    from_: Utc | None = Field(
+        None, alias="from", description="Only those that begin then or later; with an offset or Z"
+    )
+    to: Utc | None = None
+    """Only those that begin before; with an offset or Z."""
+
+    @property
+    def only(self) -> "Only":
+        return Only(self.status, self.from_ or "", self.to or HIGHEST[0])
+
+
+class Only(NamedTuple):
+    """Which sessions of a list are asked for: those of a status that begin from then up to and without."""
+
+    status: Status | None = None
+    begin: str = LOWEST[0]
+    end: str = HIGHEST[0]
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds((self.begin, ""), (self.end, ""))
+
+    def wants(self, list_name: str) -> Wanted:
+        """The labels in the list that meet the status.
+
+        A list of before labels told it raises `Damaged`, so that it is mended, rather than count wrongly.
+        """
+
+        def wanted(label: str) -> bool:
+            if self.status and label not in set(Status):
+                raise Damaged(list_name, ROOT)
+            return self.status in (None, label)
+
+        return wanted
+
+    def hold(self, stored: Mapping[str, Any]) -> bool:
+        """Whether a row is one of them."""
+        return self.status in (None, stored["status"]) and self.begin <= stored["start_time"] < self.end
+
+
+ALL = Only()
 
 
 class Mark(Strict):
@@ -427,17 +475,12 @@ def asesor_of(list_name: str) -> str | None:
     return asesor or None
 
 
-def any_label(label: str) -> bool:
-    """Sessions are listed whatever they are counted as."""
-    return True
-
-
 def counted(stored: Mapping[str, Any]) -> Counted:
     """The lists that a session is counted in; none for one that waits for its asesor."""
     version = stored["version"]
     if not is_complete(stored):
         return Counted(version, {})
-    entry = Entry(stored["start_time"], stored["id"], LABEL, version=version)
+    entry = Entry(stored["start_time"], stored["id"], stored["status"], version=version)
     return Counted(version, dict.fromkeys((list_name(None), list_name(stored["asesor_id"])), entry))
 
 

@@ -16,6 +16,7 @@ from teaching.coaching.rules import (
     EndedSession,
     Mark,
     MarkedPresence,
+    Only,
     PresenceRow,
     SessionRow,
 )
@@ -32,37 +33,54 @@ from teaching.settings import settings
 from teaching.tally import lists
 from teaching.tally import store as tally
 from teaching.tally.nodes import Counted
+from teaching.tally.pages import Window
 from teaching.tally.source import Listed, Source
 from teaching.tally.tree import Entry
 
-NEWEST = "~"
-"""Sorts behind every `time#id`."""
+OLDEST = " "
+"""Sorts before every `time#id`; a key can't be compared with an empty text."""
+ROWS_OF_STATUS_MOST = 100
+"""Sessions that a search finds whose rows tell their status: one request, as far as it goes."""
+RANGE_MOST = 2
+"""As many rows in a range of an index cost about as much as a row read alone, half a unit."""
 
 
-def page(caller: Caller, query: PageQuery) -> Page[SessionRow]:
-    """Newest `start_time` first, ties by id. The first page is one round trip, any other at most four."""
+def page(caller: Caller, query: PageQuery, only: Only = rules.ALL) -> Page[SessionRow]:
+    """Newest `start_time` first, ties by id.
+
+    The first page of a whole list is one round trip, any other at most four, a search at most five.
+    """
     asesor = caller.sees_only
     if query.search:
-        return _search(asesor, query, query.search)
-    list_name, limit = rules.list_name(asesor), query.per_page
-    if query.page == 1:
-        newest = partial(_run, asesor, NEWEST, limit)
-        rows, total = lists.first_page(list_name, rules.any_label, limit, [newest])
-    else:
-        rows, total = lists.page_in_a_row(
-            list_name, rules.any_label, query.offset, limit, lambda key: _run(asesor, "#".join(key), limit)
+        return _search(asesor, query, query.search, only)
+    list_name, offset, limit = rules.list_name(asesor), query.offset, query.per_page
+    wanted, bounds = only.wants(list_name), only.bounds
+    newest = partial(_run, asesor, only, only.end, limit)
+    if only.status:
+        rows, total = lists.page_of_scattered(
+            list_name, wanted, offset, limit, partial(_rows_of, asesor, only), bounds
         )
+    elif offset:
+        rows, total = lists.page_in_a_row(
+            list_name, wanted, offset, limit, lambda key: _run(asesor, only, "#".join(key), limit), bounds
+        )
+    elif only == rules.ALL:
+        rows, total = lists.first_page(list_name, wanted, limit, [newest])
+    else:
+        rows, total = lists.first_page_within(list_name, wanted, limit, newest, bounds)
     return _page(rows, total, query)
 
 
-def _run(asesor: str | None, newest: str, limit: int) -> list[Item]:
-    """Rows, newest first, from `newest` (`time#id`) on."""
+def _run(asesor: str | None, only: Only, newest: str, limit: int | None = None) -> list[Item]:
+    """Rows that begin no sooner than asked, newest first, from `newest` (`time#id`) on."""
+    if newest < only.begin:
+        return []
     index, key, value = _index(asesor)
     return list(
         dynamo.query(
             settings().sessions_table,
-            f"{key} = :value AND order_key <= :newest",
-            {":value": value, ":newest": newest},
+            f"{key} = :value AND order_key BETWEEN :oldest AND :newest",
+            {":value": value, ":oldest": only.begin or OLDEST, ":newest": newest},
             index=index,
             limit=limit,
             newest_first=True,
@@ -70,21 +88,58 @@ def _run(asesor: str | None, newest: str, limit: int) -> list[Item]:
     )
 
 
+def _rows_of(asesor: str | None, only: Only, window: Window) -> list[Item]:
+    """The rows of a window that are still of the status: a range of the index, or each row alone where few of
+    those in the range are wanted. One round trip.
+    """
+    if not window.rows:
+        return []
+    if window.passed > len(window.rows) * RANGE_MOST:
+        return _rows_by_id(asesor, only, window.rows)
+    wanted = {entry.id for entry in window.rows}
+    newest, oldest = window.rows[0].key, window.rows[-1].key
+    rows = _run(asesor, only._replace(begin="#".join(oldest)), "#".join(newest))
+    return [row for row in rows if row["id"] in wanted and row["status"] == only.status]
+
+
+def _rows_by_id(asesor: str | None, only: Only, entries: Iterable[Entry]) -> list[Item]:
+    """The rows of the entries that are still as they were found, newest first. One round trip."""
+    table = settings().sessions_table
+    rows = dynamo.batch_get({table: [{"id": entry.id} for entry in entries]})[table]
+    rows.sort(key=lambda row: (row["start_time"], row["id"]), reverse=True)
+    return [row for row in rows if rules.is_visible(row, asesor) and only.hold(row)]
+
+
 def _index(asesor: str | None) -> tuple[str, str, str]:
     """The index that holds the list, its key and value."""
     return ("by_asesor", "asesor_id", asesor) if asesor else ("by_start", "kind", rules.ALL_SESSIONS)
 
 
-def _search(asesor: str | None, query: PageQuery, text: str) -> Page[SessionRow]:
-    """Two round trips, up to four where every word is common. Raises `InvalidQuery` when an admin's search
-    finds more than `search.MATCHES_MOST`.
+def _search(asesor: str | None, query: PageQuery, text: str, only: Only) -> Page[SessionRow]:
+    """Two round trips, up to four where every word is common; one more for many of one status.
+
+    Raises `InvalidQuery` when an admin's search finds more than `search.MATCHES_MOST`, whatever the filters.
     """
-    found = [Entry(row["time"], row["id"], rules.LABEL) for row in search.sessions(text, asesor)]
-    window = tally.rows_at([], rules.any_label, query.offset, query.per_page, found)
-    table = settings().sessions_table
-    rows = dynamo.batch_get({table: [{"id": entry.id} for entry in window.rows]})[table]
-    rows.sort(key=lambda row: (row["start_time"], row["id"]), reverse=True)
-    return _page([row for row in rows if rules.is_visible(row, asesor)], window.total, query)
+    found = [Entry(row["time"], row["id"], "") for row in search.sessions(text, asesor)]
+    found = [entry for entry in found if only.bounds.hold(entry.key)]
+    if only.status and len(found) <= ROWS_OF_STATUS_MOST:
+        of_status = _rows_by_id(asesor, only, found)
+        return _page(of_status[query.offset : query.offset + query.per_page], len(of_status), query)
+    if only.status:
+        found = _of_status(asesor, only, {entry.id for entry in found})
+    found.sort(key=lambda entry: entry.key, reverse=True)
+    rows = _rows_by_id(asesor, only, found[query.offset : query.offset + query.per_page])
+    return _page(rows, len(found), query)
+
+
+def _of_status(asesor: str | None, only: Only, sessions: Collection[str]) -> list[Entry]:
+    """Those of the sessions that are of the status, by the list's tree, for their rows would cost more.
+
+    One round trip for some ten thousand sessions.
+    """
+    list_name = rules.list_name(asesor)
+    wanted = only.wants(list_name)
+    return [entry for entry in tally.whole(list_name) or [] if wanted(entry.label) and entry.id in sessions]
 
 
 def _page(rows: Iterable[Mapping[str, Any]], total: int, query: PageQuery) -> Page[SessionRow]:
@@ -299,7 +354,7 @@ def listed(list_name: str, low: tuple[str, str], high: tuple[str, str]) -> Itera
         index=index,
     ):
         if (row["start_time"], row["id"]) < high:
-            yield Listed(row["id"], (row["start_time"], row["id"]), rules.LABEL, None)
+            yield Listed(row["id"], (row["start_time"], row["id"]), row["status"], None)
 
 
 SOURCE = Source("session", counted, listed)

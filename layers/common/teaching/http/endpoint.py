@@ -194,9 +194,10 @@ def _id_in_path(event: Event, not_found: type[NotFound]) -> str:
 
 
 def _query(event: Event, model: type[BaseModel]) -> BaseModel:
+    known = {field.alias or name for name, field in model.model_fields.items()}
     given: dict[str, str] = {}
     for name, value in parse_qsl(_part(event, "rawQueryString", str) or "", keep_blank_values=True):
-        if name in given and name in model.model_fields:
+        if name in given and name in known:
             raise InvalidQuery(given_twice(name))
         given[name] = value
     try:

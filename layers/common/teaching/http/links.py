@@ -14,7 +14,7 @@ def link_header(page: Page[Any], path: str) -> str:
     pagination = page.pagination()
     if not pagination["total_pages"]:
         return ""
-    given = page.query.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    given = page.query.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
     if "limit" in given:
         given["limit"] = page.query.per_page
     numbers = {

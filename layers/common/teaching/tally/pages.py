@@ -28,6 +28,19 @@ class _Segment(NamedTuple):
     """What the branch above says of it; None of a root."""
 
 
+class Bounds(NamedTuple):
+    """The keys that count: from `low` up to and without `high`."""
+
+    low: Key = LOWEST
+    high: Key = HIGHEST
+
+    def hold(self, key: Key) -> bool:
+        return self.low <= key < self.high
+
+
+EVERYTHING = Bounds()
+
+
 class Window(NamedTuple):
     rows: list[Entry]
     """Newest first."""
@@ -47,41 +60,58 @@ def window(
     limit: int,
     read: Read,
     extra: Iterable[Entry] = (),
+    bounds: Bounds = EVERYTHING,
 ) -> Window:
-    """Rows `offset` to `offset + limit`, newest first, of the lists and the extra entries merged.
+    """Rows `offset` to `offset + limit`, newest first, of what the lists and the extra entries hold within
+    the bounds, merged.
 
-    No row may be in two of them. Costs one `read` for each level of the deepest list. Raises `Damaged`
-    where a node is lost or wrong, or was read while its list was cut: read again.
+    No row may be in two of them. Costs one `read` for each level of the deepest list; the nodes in which a
+    bound lies are read besides, for the total. Raises `Damaged` where a node is lost or wrong, or was read
+    while its list was cut: read again.
     """
-    known = _Known(wanted, extra)
+    known = _Known(wanted, extra, bounds)
     roots = read([(name, ROOT) for name in lists]) if lists else {}
     for name in lists:
         known.open(_Segment(LOWEST, HIGHEST, 0, (name, ROOT)), roots.get((name, ROOT), Stored(EMPTY, 0)))
     total = known.rows()
-    needed = known.that_may_reach(offset, offset + limit)
-    while needed:
+    while needed := known.to_be_opened(offset, offset + limit):
         nodes = read([segment.name for segment in needed])
         for segment in needed:
             known.segments.remove(segment)
             known.open(segment, nodes.get(segment.name))
-        needed = known.that_may_reach(offset, offset + limit)
+        total = known.rows() if total is None else total
     page = known.page(offset, offset + limit)
+    assert total is not None
     return Window(page, total, len(page) + known.unwanted_within(page))
 
 
 class _Known:
     """The merged lists as far as they are known: entries that were read, and segments that were not."""
 
-    def __init__(self, wanted: Wanted, extra: Iterable[Entry]) -> None:
+    def __init__(self, wanted: Wanted, extra: Iterable[Entry], bounds: Bounds) -> None:
         self.segments: list[_Segment] = []
         self._wanted = wanted
-        self._entries = [entry for entry in extra if wanted(entry.label)]
+        self._bounds = bounds
+        self._entries = [entry for entry in extra if self._counts(entry)]
         self._unwanted_keys: list[Key] = []
         self._unwanted_nodes: list[tuple[Key, int]] = []
         """Where a node begins that holds no wanted row, and how many it holds."""
 
-    def rows(self) -> int:
+    def _counts(self, entry: Entry) -> bool:
+        return self._wanted(entry.label) and self._bounds.hold(entry.key)
+
+    def rows(self) -> int | None:
+        """How many there are; None while a bound lies within a segment."""
+        if any(map(self._is_cut, self.segments)):
+            return None
         return len(self._entries) + sum(segment.rows for segment in self.segments)
+
+    def _is_cut(self, segment: _Segment) -> bool:
+        """Whether a part of the segment may be beyond a bound."""
+        return segment.low < self._bounds.low or segment.high > self._bounds.high
+
+    def _least(self, segment: _Segment) -> int:
+        return 0 if self._is_cut(segment) else segment.rows
 
     def open(self, segment: _Segment, stored: Stored | None) -> None:
         """Takes in what the node of a segment says. Raises `Damaged`."""
@@ -90,7 +120,7 @@ class _Known:
             self._open_branch(segment, node)
             return
         for entry in node.entries:
-            if self._wanted(entry.label):
+            if self._counts(entry):
                 self._entries.append(entry)
             else:
                 self._unwanted_keys.append(entry.key)
@@ -101,15 +131,23 @@ class _Known:
         highs = [*lows[1:], segment.high]
         for child, low, high in zip(branch.children, lows, highs, strict=True):
             rows = child.sum.of(self._wanted)
+            if high <= self._bounds.low or low >= self._bounds.high:
+                continue
             if rows:
                 self.segments.append(_Segment(low, high, rows, (list_name, child.node), child))
             else:
                 self._unwanted_nodes.append((low, sum(child.sum.counts.values())))
 
-    def that_may_reach(self, offset: int, end: int) -> list[_Segment]:
-        """The segments of which some row may have a rank from `offset` up to and without `end`."""
+    def to_be_opened(self, offset: int, end: int) -> list[_Segment]:
+        """The segments of which some row may have a rank from `offset` up to and without `end`, and those in
+        which a bound lies.
+        """
         ranks = zip(self.segments, self._newer(), strict=True)
-        return [segment for segment, (least, most) in ranks if least < end and most + segment.rows > offset]
+        return [
+            segment
+            for segment, (least, most) in ranks
+            if self._is_cut(segment) or (least < end and most + segment.rows > offset)
+        ]
 
     def page(self, offset: int, end: int) -> list[Entry]:
         """The rows of these ranks, when no segment reaches there any more."""
@@ -132,7 +170,7 @@ class _Known:
         At least what lies above the segment is newer; at most what is not all below it, but for itself.
         """
         keys = sorted(entry.key for entry in self._entries)
-        lows, from_low = _summed((segment.low, segment.rows) for segment in self.segments)
+        lows, from_low = _summed((segment.low, self._least(segment)) for segment in self.segments)
         highs, from_high = _summed((segment.high, segment.rows) for segment in self.segments)
         newer = []
         for segment in self.segments:

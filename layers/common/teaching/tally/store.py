@@ -14,7 +14,7 @@ from teaching import dynamo
 from teaching.errors import Damaged
 from teaching.tally import tree
 from teaching.tally.nodes import NodeName, Stored, once_made, read_list, read_nodes
-from teaching.tally.pages import Window, window
+from teaching.tally.pages import EVERYTHING, Bounds, Window, window
 from teaching.tally.tree import ROOT, Entry, Leaf, Sum, Wanted
 
 TRIES = 3
@@ -39,7 +39,12 @@ def totals(list_name: str) -> Sum | None:
 
 
 def rows_at(
-    lists: Sequence[str], wanted: Wanted, offset: int, limit: int, extra: Iterable[Entry] = ()
+    lists: Sequence[str],
+    wanted: Wanted,
+    offset: int,
+    limit: int,
+    extra: Iterable[Entry] = (),
+    bounds: Bounds = EVERYTHING,
 ) -> Window:
     """The page of the merged lists, in a round trip for each level of the deepest (`pages.window`), and one
     more where some have no root.
@@ -50,9 +55,9 @@ def rows_at(
     for attempt in range(TRIES):
         read = partial(_read, consistent=attempt > 0)
         with suppress(Damaged):
-            return window(lists, wanted, offset, limit, read, given)
+            return window(lists, wanted, offset, limit, read, given, bounds)
         dynamo.pause(attempt)
-    return window(lists, wanted, offset, limit, partial(_read, consistent=True), given)
+    return window(lists, wanted, offset, limit, partial(_read, consistent=True), given, bounds)
 
 
 def entries(lists: Sequence[str]) -> dict[str, list[Entry]]:
