@@ -13,7 +13,9 @@ MADE = (
     "logs",
     "demo-loaded",
     "FailedChanges.db",
+    "FailedChanges.db-journal",
     "RejectedRecords.jsonl",
+    "events.jsonl",
     "rejected-lines.txt",
     "sam-local.json",
 )

@@ -13,7 +13,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("dynamodb", "streams", "logs"):
         (folder / name).mkdir(parents=True)
         (folder / name / "file").touch()
-    for name in ("demo-loaded", "RejectedRecords.jsonl", "token-key", "own.txt"):
+    for name in ("demo-loaded", "RejectedRecords.jsonl", "events.jsonl", "token-key", "own.txt"):
         (folder / name).touch()
     monkeypatch.setenv("DATA_DIR", str(folder))
     return folder

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.programme import programme
-from local import demo, store
+from local import demo, reset, store
 from local.load import LoadError, call, load
 from local.template import ROOT
 from tests.server import LONGEST_START, environment, started
@@ -69,6 +69,8 @@ def test_a_server_serves_the_demo_keeps_it_and_survives_being_killed(tmp_path: P
         assert told["total"] == told["pending"] + told["graded"]
         assert server.end(signal.SIGTERM) == 0
     assert not [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]
+    reset.reset(folder)
+    assert {path.name for path in folder.iterdir()} == {"lock", "token-key"}
 
 
 @pytest.mark.parametrize(
