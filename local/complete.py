@@ -39,6 +39,8 @@ def missing(facts: Template) -> list[str]:
             found += _missing_of_endpoint(name, handler, answers)
             if functions[name] not in routed:
                 found.append(f"no route for {functions[name]} in template.yaml")
+            if not (root / "tests" / "functions" / f"test_{name}.py").exists():
+                found.append(f"no test of {name}: tests/functions/test_{name}.py")
     return sorted(found)
 
 

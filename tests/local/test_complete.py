@@ -13,7 +13,11 @@ NEW = Function("GetCourse", "functions.get_course.app.handler", 10, 512, {})
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Every function's files, empty where only their being there counts."""
-    for path in (*ROOT.glob("functions/*/app.py"), *ROOT.glob("events/*.json")):
+    for path in (
+        *ROOT.glob("functions/*/app.py"),
+        *ROOT.glob("events/*.json"),
+        *ROOT.glob("tests/functions/*.py"),
+    ):
         copy = tmp_path / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.touch()
@@ -29,6 +33,7 @@ def test_nothing_is_missing(facts: Template) -> None:
 def test_what_belongs_to_a_function_and_is_not_there_is_named(facts: Template, folder: Path) -> None:
     (folder / "events" / "get_submission.json").unlink()
     (folder / "functions" / "grade_submission" / "app.py").unlink()
+    (folder / "tests" / "functions" / "test_get_statistics.py").unlink()
     examples = json.loads((folder / "docs" / "examples.json").read_text())
     del examples["list_coachings"]
     (folder / "docs" / "examples.json").write_text(json.dumps(examples))
@@ -40,6 +45,7 @@ def test_what_belongs_to_a_function_and_is_not_there_is_named(facts: Template, f
         "no example for list_coachings in docs/examples.json",
         "no functions/grade_submission/app.py for GradeSubmission in template.yaml",
         "no route for EndCoaching in template.yaml",
+        "no test of get_statistics: tests/functions/test_get_statistics.py",
     ]
 
 

@@ -1,6 +1,6 @@
 """The decorator that every function behind the API uses.
 
-In this order: token, role, id in the path, query, body, the function's own lines, envelope. What
+In this order: token, role, id in the path, query, body, If-Match, the function's own lines, envelope. What
 goes wrong on the way becomes the answer that `errors` draws. Nothing is kept from one request to
 the next, so a handler may run in several threads at once.
 """
