@@ -161,6 +161,9 @@ def news(random: Random) -> list[Record]:
     ]
     chosen = random.sample(fresh, random.randrange(len(fresh) + 1))
     chosen += [random.choice(known) for _ in range(random.randrange(12))]
+    if random.random() < 0.3:
+        # One who is renamed and given to others while they are graded and put on rosters.
+        chosen += [("user", PARTICIPANTS[0])] * 4 + [("session", SESSIONS[0])] * 2
     records = [MADE_BY[kind](identity, random, next(minutes)) for kind, identity in chosen]
     random.shuffle(records)
     return records

@@ -110,6 +110,13 @@ class Schedule:
         if self.random.random() < 0.3:
             # So many changes of one row that their events come close to overtaking each other.
             todo += [partial(self._begin, self._grade(SUBMISSIONS[0]), 0) for _ in range(5)]
+        if self.random.random() < 0.3:
+            # So that some are opened and graded while their participant is given to another asesor.
+            todo += [
+                partial(self._begin, Asked(function, "asesor", asesor, SUBMISSIONS[0], body=body), 0)
+                for function, body in (("get_submission", None), ("grade_submission", {"score": 80}))
+                for asesor in ASESORS * 2
+            ]
         todo += [partial(self._arrive, record) for record in self._news]
         todo += [partial(self._start, "check", self._check) for _ in range(self.weather.checks)]
         todo += [partial(self._start, "mend", self._mend) for _ in range(self.weather.mends)]
@@ -273,6 +280,7 @@ class Schedule:
         else:
             judge = {
                 "grade_submission": self._judge_grade,
+                "get_submission": self._judge_details,
                 "mark_presence": self._judge_mark,
                 "start_coaching": self._judge_move,
                 "end_coaching": self._judge_move,
@@ -330,6 +338,21 @@ class Schedule:
                 )
             case _:
                 must(False, "an answer of the contract", asked, answer)
+
+    def _judge_details(self, asked: Asked, answer: Answer) -> None:
+        assert asked.path
+        rows = self._seen("SubmissionsTable", answer, asked.path)
+        users = [user for row in rows if row for user in self._seen("UsersTable", answer, row["user_id"])]
+        if answer.status == 200:
+            own = asked.role == "admin" or any(user.get("asesor_id") == asked.subject for user in users)
+            must(own, "only the caller's is shown", asked, users)
+            data = answer.content["data"]
+            must(any(contract.said(row, data, contract.GRADE[:4]) for row in rows), "it was so", data, rows)
+        else:
+            must(answer.status == 404, "an answer of the contract", asked, answer)
+            foreign = any(user.get("asesor_id") != asked.subject for user in users)
+            hidden = any(not row or row.get("waiting_for") for row in rows)
+            must(hidden or (foreign and asked.role == "asesor"), "only then", asked, rows, users)
 
     def _judge_mark(self, asked: Asked, answer: Answer) -> None:
         assert asked.path

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -270,6 +272,46 @@ def test_whoever_is_the_asesor_now_sees_and_grades_at_once() -> None:
     row = stored_submission()
     assert (row["asesor_id"], row["status"]) == (OTHER_ASESOR, "graded")
     assert row["asesor_item"] == f"{OTHER_ASESOR}#{ITEM}"
+
+
+@pytest.fixture
+def replicas_behind(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From its call on, what is not read consistently is the participant as they were then."""
+
+    def behind() -> None:
+        really = dynamo.call
+        key = dynamo.to_item({"id": PARTICIPANT})
+        before = really("get_item", TableName="UsersTable", Key=key, ConsistentRead=True)["Item"]
+
+        def as_it_was(row: Any) -> Any:
+            return before if row.get("id") == key["id"] else row
+
+        def call(operation: str, **arguments: Any) -> Any:
+            answer = really(operation, **arguments)
+            if operation == "get_item" and not arguments["ConsistentRead"] and "Item" in answer:
+                answer["Item"] = as_it_was(answer["Item"])
+            if operation == "batch_get_item":
+                for table, rows in answer["Responses"].items():
+                    if not arguments["RequestItems"][table].get("ConsistentRead"):
+                        rows[:] = map(as_it_was, rows)
+            return answer
+
+        monkeypatch.setattr(dynamo, "call", call)
+
+    return behind
+
+
+def test_who_is_whose_asesor_is_never_asked_of_a_replica(replicas_behind: Callable[[], None]) -> None:
+    replicas_behind()
+    reassigned()
+    old = dynamo.get("UsersTable", {"id": PARTICIPANT})
+    assert old
+    assert old["asesor_id"] == BY_ASESOR.id
+    asks: list[Callable[[Caller, str], Any]] = [store.details, partial(store.grade, given=scored(1))]
+    for ask in asks:
+        with pytest.raises(SubmissionNotFound):
+            ask(BY_ASESOR, SUBMISSION)
+        assert ask(BY_OTHER_ASESOR, SUBMISSION)["id"] == SUBMISSION
 
 
 @pytest.fixture

@@ -188,6 +188,22 @@ def test_who_finds_an_object_claimed_waits_and_sends_nothing_older(
     assert ledger()["sent"] == stored_submission()["version"]
 
 
+def test_of_two_who_claim_at_once_one_sends(sent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other claims, sends and notes it between our reading of the ledger and our claim."""
+    Clock(monkeypatch)
+    grade(90)
+    claim = publishing._claim
+
+    def claim_late(*arguments: Any) -> dict[Change, dynamo.Item]:
+        monkeypatch.setattr(publishing, "_claim", claim)
+        assert publish([OF_SUBMISSION]) == []
+        return claim(*arguments)
+
+    monkeypatch.setattr(publishing, "_claim", claim_late)
+    assert publish([OF_SUBMISSION]) == []
+    assert types(sent) == ["submission.graded"]
+
+
 def test_what_goes_on_being_claimed_fails(sent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     Clock(monkeypatch)
     grade(90)
