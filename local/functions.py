@@ -60,6 +60,8 @@ class Functions:
         self._all: set[_Worker] = set()
         self._places = threading.BoundedSemaphore(limit)
         self._lock = threading.Lock()
+        self._starting = threading.Lock()
+        """Held while a process starts, so that none starts once they are closed, and the log with them."""
         self._closed = False
         self._idle = [self._start() for _ in range(min(warm, limit))]
 
@@ -85,7 +87,7 @@ class Functions:
 
     def close(self) -> None:
         """Ends every process, also those at work."""
-        with self._lock:
+        with self._starting, self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
             busy = self._all.difference(idle)
@@ -107,12 +109,12 @@ class Functions:
             self._forget(worker)
 
     def _start(self) -> "_Worker":
-        worker = _Worker(self._sources, self._environment, self._functions.values(), self._log)
-        with self._lock:
-            self._all.add(worker)
-            closed = self._closed
-        if closed:
-            worker.kill()
+        with self._starting:
+            if self._closed:
+                raise FunctionError("the functions are closed")
+            worker = _Worker(self._sources, self._environment, self._functions.values(), self._log)
+            with self._lock:
+                self._all.add(worker)
         return worker
 
     def _give_back(self, worker: "_Worker") -> None:

@@ -114,6 +114,14 @@ def test_closing_ends_every_process(functions: Functions) -> None:
         os.kill(process, 0)
 
 
+def test_none_starts_once_they_are_closed_and_the_log_with_them(project: Template) -> None:
+    with (project.root / "log").open("ab") as log:
+        functions = Functions(project, {}, log=log, warm=0)
+        functions.close()
+    with pytest.raises(FunctionError, match="closed"):
+        functions.invoke("Tell", {})
+
+
 _SERVER = """
 import sys
 from pathlib import Path

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from benchmarks.meter import metered
-from teaching import dynamo
+from teaching import dynamo, event_bus
 from teaching.changed_rows import Change
 from teaching.coaching import store as coaching
 from teaching.coaching.rules import Mark
@@ -200,6 +200,26 @@ def test_of_two_who_claim_at_once_one_sends(sent: list[Any], monkeypatch: pytest
         return claim(*arguments)
 
     monkeypatch.setattr(publishing, "_claim", claim_late)
+    assert publish([OF_SUBMISSION]) == []
+    assert types(sent) == ["submission.graded"]
+
+
+def test_nothing_is_sent_when_the_claim_may_end_meanwhile(
+    sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    grade(90)
+    claim = publishing._claim
+
+    def claim_slowly(*arguments: Any) -> dict[Change, dynamo.Item]:
+        claims = claim(*arguments)
+        clock.waited += CLAIM_SECONDS - event_bus.SECONDS + 1
+        return claims
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "_claim", claim_slowly)
+        assert publish([OF_SUBMISSION]) == [OF_SUBMISSION]
+    assert sent == []
     assert publish([OF_SUBMISSION]) == []
     assert types(sent) == ["submission.graded"]
 
