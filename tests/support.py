@@ -47,6 +47,10 @@ BY_ASESOR = Caller(ASESOR, Role.ASESOR)
 BY_OTHER_ASESOR = Caller(OTHER_ASESOR, Role.ASESOR)
 
 
+STILL_TO_COME = "2099-03-10T11:00:00.000Z"
+"""When sessions end that the schedule of a started server leaves to the test."""
+
+
 def new_id() -> str:
     return str(uuid.uuid4())
 

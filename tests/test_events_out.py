@@ -75,7 +75,8 @@ def load(client: Client) -> None:
     client.load([("user", support.person("asesor", support.ASESOR, "Budi Santoso"))])
     client.load([("user", support.participant(each)) for each in PARTICIPANTS])
     client.load([("item", support.item())])
-    client.load([("session", support.session(id=each, participant_ids=PARTICIPANTS)) for each in SESSIONS])
+    sessions = {"participant_ids": PARTICIPANTS, "end_time": support.STILL_TO_COME}
+    client.load([("session", support.session(id=each, **sessions)) for each in SESSIONS])
     client.load([("submission", support.submission(id=each)) for each in SUBMISSIONS])
 
 

@@ -13,6 +13,7 @@ from tests.support import (
     PARTICIPANT,
     SESSION,
     Data,
+    Wire,
     invoke,
     new_id,
     session,
@@ -148,6 +149,17 @@ def test_the_asesor_who_is_faster_has_ended_it(
     monkeypatch.setattr(dynamo.Request, "write", write_late)
     assert run() == {"closed": 0, "failed": 0}
     assert (ended, stored_session()["ended_by"]) == ([200], "asesor")
+
+
+def test_an_end_whose_answer_was_lost_counts_and_is_written_once(
+    at: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in("session", session(status="ongoing", updated_at=LATER))
+    at(OVERDUE)
+    version = stored_session()["version"]
+    Wire(monkeypatch).lose_answer(lambda: None)
+    assert run() == {"closed": 1, "failed": 0}
+    assert stored_session()["version"] == version + 1
 
 
 def test_when_the_time_is_over_the_rest_waits_for_the_next_run(at: SetClock) -> None:

@@ -191,6 +191,7 @@ class Machine(RuleBasedStateMachine):
             title=new.title,
             status=status,
             start_time=start,
+            end_time=support.STILL_TO_COME,
             meeting_url=new.meeting,
             participant_ids=sorted(new.roster),
             updated_at=changed,

@@ -26,7 +26,7 @@ def round_of(request: pytest.FixtureRequest, client: Client) -> str:
             ("user", support.person("asesor", support.ASESOR, "Budi Santoso")),
             ("user", support.participant()),
             ("item", support.item()),
-            ("session", support.session(id=made_id(name))),
+            ("session", support.session(id=made_id(name), end_time=support.STILL_TO_COME)),
             ("submission", support.submission(id=made_id(name), status="submitted", score=None)),
         ]
     )

@@ -222,10 +222,10 @@ class World:
                 self._do(operation, arguments)
                 raise faults.timeout()
             case Fault.ASKED_AGAIN:
-                self._do(operation, arguments)
+                done = self._do(operation, arguments)
                 for _ in range(self.random.randrange(1, LATE_MOST)):
                     self.scheduler.point()
-                if operation == "transact_write_items":
+                if done and operation == "transact_write_items":
                     # The SDK's token makes the second request the first one.
                     return {}
                 return self.store.execute(operation, arguments)
@@ -252,13 +252,15 @@ class World:
                 self.scheduler.current.root.killed = True
                 raise Killed
 
-    def _do(self, operation: str, arguments: Mapping[str, Any]) -> None:
-        """Does it; nobody hears how it went."""
+    def _do(self, operation: str, arguments: Mapping[str, Any]) -> bool:
+        """Whether it is done, which nobody hears."""
         try:
             self.store.execute(operation, arguments)
         except ClientError as error:
             if dynamo.code_of(error) == "ValidationException":
                 raise AssertionError(f"{operation} {arguments}") from error
+            return False
+        return True
 
     def _do_late(self, operation: str, arguments: Mapping[str, Any]) -> None:
         for _ in range(self.random.randrange(LATE_MOST)):

@@ -498,7 +498,9 @@ def _search(scope: Scope, query: SubmissionQuery, text: str) -> Page[SubmissionR
     else:
         of_item, alone = [], _rows_by_id([*listed, *by_id], scope, query.status)
     rows = _each_once([*in_hand, *of_item, *alone])
-    return Page([rules.row(row) for row in rows], window.total, query)
+    # A leaf may be newer than the root that counted it.
+    total = max(window.total, query.offset + len(rows)) if rows else window.total
+    return Page([rules.row(row) for row in rows], total, query)
 
 
 def _merged(
