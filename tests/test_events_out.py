@@ -52,14 +52,21 @@ class Done:
     fault: Any = None
 
     def work(self, client: Client, todo: list[tuple[str, str, Any, str]]) -> None:
-        """Asks until nothing is left or the server is gone. What was not answered is asked again."""
+        """Asks until nothing is left or the server is gone. What was not answered, or with 503, is asked
+        again.
+        """
         again = True
+        until = time.monotonic() + LONGEST
         while todo:
             method, path, body, name = todo[0]
             try:
                 reply = client.ask(method, path, ASESOR, body)
             except (OSError, HTTPException):
                 return
+            if reply.status == 503 and time.monotonic() < until:
+                again = True
+                time.sleep(0.1)
+                continue
             ended_before = again and reply.status == 400 and path.endswith("/end")
             if reply.status not in (200, 302) and not ended_before:
                 self.fault = reply
