@@ -182,8 +182,7 @@ def _path(event: Event) -> str:
 
 
 def _of_page(page: Page[Any], path: str) -> dict[str, str]:
-    link = link_header(page, path)
-    return {"vary": "accept"} | ({"link": link} if link else {})
+    return {"vary": "accept", "link": link_header(page, path)}
 
 
 def _id_in_path(event: Event, not_found: type[NotFound]) -> str:

@@ -7,13 +7,12 @@ from teaching.http.pages import Page
 
 
 def link_header(page: Page[Any], path: str) -> str:
-    """Addresses relative to the API's root, with all filters as they were asked for; empty for an empty list.
+    """Addresses relative to the API's root, with all filters as they were asked for; of an empty list the first
+    page only.
 
     What the list does not know is left out, so the header stays well below what API Gateway passes on.
     """
     pagination = page.pagination()
-    if not pagination["total_pages"]:
-        return ""
     given = page.query.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
     if "limit" in given:
         given["limit"] = page.query.per_page
