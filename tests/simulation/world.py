@@ -114,6 +114,7 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             for level in ("info", "warning", "error", "exception"):
                 patch.setattr(logger(), level, partial(self._log, level))
+            patch.setattr("teaching.http.requested.print", lambda *_, **__: None, raising=False)
             patch.setattr(dynamo, "client", lambda: _Client(self))
             patch.setattr(dynamo, "at_once", self._at_once)
             patch.setattr(dynamo, "both", lambda first, second: tuple(self._at_once(first, second)))
