@@ -7,8 +7,8 @@ from teaching.http.pages import Page
 
 
 def link_header(page: Page[Any], path: str) -> str:
-    """Addresses relative to the API's root, with all filters as they were asked for; of an empty list the first
-    page only.
+    """Addresses relative to the API's root, with all filters as they were asked for. An empty list has only
+    its first page.
 
     What the list does not know is left out, so the header stays well below what API Gateway passes on.
     """
