@@ -1,8 +1,20 @@
 import socket
+from collections.abc import Iterator
 
 import pytest
 
+from local.template import REGION
 from tests.support import Wire
+
+
+@pytest.fixture(scope="session", autouse=True)
+def credentials() -> Iterator[None]:
+    """Nobody's, so that a client can be made by whichever test comes first, without a look for any."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "nobody")
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        yield
 
 
 @pytest.fixture
