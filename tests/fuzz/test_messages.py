@@ -235,6 +235,7 @@ def told(chance: Random) -> str:
 
 
 @seeds
+@pytest.mark.usefixtures("store")
 def test_a_failed_change_is_healed_or_set_aside_or_stays(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAILED_CHANGES_QUEUE", "FailedChanges")
     counts = {"healed": 0, "stays": 0}
@@ -248,6 +249,7 @@ def test_a_failed_change_is_healed_or_set_aside_or_stays(seed: int, monkeypatch:
         monkeypatch.setattr(projections, "mend", lambda changes: [])
         monkeypatch.setattr(projections, "count", lambda changes: [])
         monkeypatch.setattr(projections, "refresh", handle)
+        monkeypatch.setattr(failed_queue, "publish", lambda changes: [])
         messages = [{"messageId": str(each), "body": told(chance)} for each in range(chance.randrange(1, 11))]
         number += len(messages)
         answer = failed_queue.heal({"Records": messages}, support.context())

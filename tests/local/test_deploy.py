@@ -1,6 +1,7 @@
 """Against moto, which stands for an account: what `sam deploy` itself does is not tried here."""
 
 import json
+import os
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ SECRET = tokens.secret_name(FACTS)
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "YES", "STACK", "PARAMETERS"):
+    # Another test's store may be named there.
+    endpoints = [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]
+    for name in (*endpoints, "AWS_PROFILE", "YES", "STACK", "PARAMETERS"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
         yield Account(REGION)
