@@ -132,7 +132,7 @@ def test_a_list_of_before_its_labels_told_the_status_is_mended_rather_than_count
     for row in dynamo.scan("TalliesTable")[0]:
         dynamo.delete("TalliesTable", {"list": row["list"], "node": row["node"]})
     with monkeypatch.context() as patch:
-        patch.setattr(rules, "counted", as_before)
+        patch.setattr("teaching.coaching.rules.counted", as_before)
         settle()
     query = SessionQuery.model_validate({"status": "scheduled", "from": FROM})
     everything = SessionQuery.model_validate({"limit": "5", "page": "2"})
