@@ -6,6 +6,7 @@ environment names another (`PYTHON_RUNTIME=python3.12`). It needs some Python wi
 That one is needed only to ship bytecode, without which a cold start takes more than twice as long.
 """
 
+import gzip
 import json
 import os
 import re
@@ -15,15 +16,46 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 TEMPLATE = HERE.parent.parent / "template.yaml"
 PLATFORMS = ("manylinux2014_aarch64", "manylinux2014_x86_64")
-SERVICES = {"dynamodb", "dynamodbstreams", "events", "streams.dynamodb", "secretsmanager", "sqs"}
-"""The services whose clients the layer makes, and the one whose addresses have another name than itself;
-botocore's descriptions of all others stay behind.
+OPERATIONS = {
+    "dynamodb": {
+        "BatchGetItem",
+        "BatchWriteItem",
+        "DeleteItem",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "Scan",
+        "TransactWriteItems",
+        "UpdateItem",
+    },
+    "dynamodbstreams": {"GetRecords", "GetShardIterator"},
+    "events": {"PutEvents"},
+    "secretsmanager": {"GetSecretValue"},
+    "sqs": {"SendMessage", "SendMessageBatch"},
+}
+"""What the layer asks of AWS, by service. botocore's descriptions of everything else stay behind, which its
+clients would read at every cold start; so a call of another operation fails with AttributeError.
 """
-UNUSED_DESCRIPTIONS = ("examples-1.json", "paginators-1.json", "waiters-2.json")
+ENDPOINTS = {"dynamodb", "events", "streams.dynamodb", "secretsmanager", "sqs"}
+"""The services by the names of their addresses."""
+UNUSED = (
+    "*.dist-info",
+    "bin",
+    "annotated_types/test_cases.py",
+    # Of Powertools its Logger and Metrics are used, which bring `tracing` and `jmespath_utils` with them.
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/utilities/[!_j]*",
+    "jwt/help.py",
+    "pydantic/experimental",
+    "pydantic/mypy.py",
+    "pydantic/v1",
+)
+"""Of what the dependencies bring, what no function comes by; tests/built runs all of them without it."""
 
 
 def build(folder: Path, version: str) -> None:
@@ -37,7 +69,7 @@ def build(folder: Path, version: str) -> None:
     for left in (TEMPLATE.parent / "functions").glob("*/__pycache__"):
         shutil.rmtree(left)
     if interpreter := find_interpreter(version):
-        compile_all(folder, interpreter)
+        compile_all(python, interpreter)
     else:
         print(f"No Python {version} found: the layer ships without bytecode, cold starts take longer")
 
@@ -73,22 +105,82 @@ def python_with_pip() -> str:
 
 def trim(python: Path) -> None:
     """Takes away what no function reads."""
-    for unused in (python / "bin", *python.glob("*.dist-info")):
-        shutil.rmtree(unused)
+    for pattern in UNUSED:
+        found = list(python.glob(pattern))
+        if not found:
+            sys.exit(f"{pattern} is not in the packages any more: see UNUSED in {__file__}")
+        for unused in found:
+            remove(unused)
     data = python / "botocore" / "data"
-    for service in data.iterdir():
-        if service.is_dir() and service.name not in SERVICES:
-            shutil.rmtree(service)
-    for name in UNUSED_DESCRIPTIONS:
-        for description in data.rglob(name):
-            description.unlink()
-    endpoints = data / "endpoints.json"
-    content = json.loads(endpoints.read_text(encoding="utf-8"))
-    for partition in content["partitions"]:
+    descriptions = {service: describe(data / service, used) for service, used in OPERATIONS.items()}
+    for folder in [entry for entry in data.iterdir() if entry.is_dir()]:
+        shutil.rmtree(folder)
+    for service, description in descriptions.items():
+        write_json(data / service / description["metadata"]["apiVersion"] / "service-2.json", description)
+    # The rules of where a service is are gone through at every start; where there are none, botocore goes by
+    # `endpoints.json`, which says the same of every region.
+    remove(data / "partitions.json")
+    endpoints = json.loads((data / "endpoints.json").read_text(encoding="utf-8"))
+    for partition in endpoints["partitions"]:
         partition["services"] = {
-            name: service for name, service in partition["services"].items() if name in SERVICES
+            name: service for name, service in partition["services"].items() if name in ENDPOINTS
         }
-    endpoints.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+    write_json(data / "endpoints.json", endpoints)
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def describe(service: Path, used: set[str]) -> dict[str, Any]:
+    """botocore's description of a service in its latest version, no more of it than these operations need."""
+    version = max(folder for folder in service.iterdir() if (folder / "service-2.json.gz").exists())
+    with gzip.open(version / "service-2.json.gz") as compressed:
+        description: dict[str, Any] = without_documentation(json.load(compressed))
+    operations = {name: description["operations"][name] for name in sorted(used)}
+    shapes: dict[str, Any] = {}
+    new = set(named_shapes(operations)) | {
+        name for name, shape in description["shapes"].items() if shape.get("exception")
+    }
+    while new:
+        shapes |= {name: description["shapes"][name] for name in sorted(new)}
+        new = set(named_shapes(shapes)) - shapes.keys()
+    return description | {"operations": operations, "shapes": shapes}
+
+
+def without_documentation(part: Any) -> Any:
+    match part:
+        case dict():
+            return {
+                name: without_documentation(value)
+                for name, value in part.items()
+                # A member of that name is no text but an object.
+                if name != "documentation" or not isinstance(value, str)
+            }
+        case list():
+            return [without_documentation(value) for value in part]
+    return part
+
+
+def named_shapes(part: Any) -> Iterator[str]:
+    """The shapes that a part of a description refers to."""
+    match part:
+        case {"shape": str(name)}:
+            yield name
+        case dict():
+            for value in part.values():
+                yield from named_shapes(value)
+        case list():
+            for value in part:
+                yield from named_shapes(value)
+
+
+def write_json(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
 
 
 def find_interpreter(version: str) -> str | None:
@@ -116,10 +208,20 @@ def candidates(version: str) -> Iterator[str]:
                 yield str(Path(found.stdout.strip(), suffix))
 
 
-def compile_all(folder: Path, interpreter: str) -> None:
-    """Bytecode that Lambda takes as it is: its file system is read-only, and times change in the zip."""
-    flags = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/opt"]
-    subprocess.run([interpreter, "-E", "-m", "compileall", *flags, str(folder / "python")], check=True)
+def compile_all(python: Path, interpreter: str) -> None:
+    """Bytecode that Lambda takes as it is: its file system is read-only, and times change in the zip.
+
+    Of other people's modules it takes the place of the sources, which would be a quarter of the layer; ours
+    stay, for the log's tracebacks to show their lines.
+    """
+    flags = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(python.parent), "-p", "/opt"]
+    # Into the layer, wherever bytecode goes here else.
+    compiler = [interpreter, "-E", "-m", "compileall", *flags]
+    subprocess.run([*compiler, str(python / "teaching")], check=True)
+    subprocess.run([*compiler, "-b", "-x", "/teaching/", str(python)], check=True)
+    for source in python.rglob("*.py"):
+        if source.relative_to(python).parts[0] != "teaching":
+            source.unlink()
 
 
 def python_version() -> str:

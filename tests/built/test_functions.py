@@ -80,3 +80,23 @@ def test_a_fault_is_logged_and_not_told(emulate: Emulate, store: str, make_token
     (entry,) = [entry for entry in entries if entry.get("level") == "WARNING"]
     assert entry["correlation_id"] == example("get_submission")["requestContext"]["requestId"]
     assert support.PARTICIPANT not in json.dumps(entry)
+
+
+def test_a_record_that_is_malformed_is_set_aside(emulate: Emulate, tables: str) -> None:
+    """By a call of SQS: what can't be set aside comes again."""
+    event = example("ingest_records")
+    event["Records"] = event["Records"][:1]
+    body = json.loads(event["Records"][0]["body"])
+    event["Records"][0]["body"] = json.dumps({**body, "detail": {"id": "?"}})
+    assert emulate("IngestRecords").invoke(event) == {"batchItemFailures": []}
+    lost = emulate("IngestRecords", AWS_ENDPOINT_URL="http://127.0.0.1:9").invoke(event)
+    assert lost == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+
+
+def test_without_a_key_it_starts_and_lets_nobody_in(
+    emulate: Emulate, store: str, make_token: MakeToken
+) -> None:
+    """The key is asked for while the function is loaded, which does not fail for it."""
+    locked = emulate("GetStatistics", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    answer = locked.invoke(example("get_statistics", make_token("asesor")))
+    assert (answer["statusCode"], content(answer)["errors"]) == (503, ["Service unavailable"])
