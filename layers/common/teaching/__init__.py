@@ -10,5 +10,5 @@ Imports point downwards only; what stands on one line knows nothing of its neigh
     event_bus, fields, sqs                          the types of what comes from outside; the bus; queues
     dynamo, log                                     the store; the log
     clock, errors, jsons, limits, log_lines
-    settings
+    aws, settings
 """

@@ -10,10 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
-import botocore.session
-from botocore.config import Config
-
-from teaching import sqs
+from teaching import aws, sqs
 from teaching.errors import Unavailable
 from teaching.log import logger
 
@@ -112,9 +109,4 @@ def _records(iterator: str | None, last: int) -> Iterator[Mapping[str, Any]]:
 
 @cache
 def _client() -> Any:
-    return botocore.session.get_session().create_client(
-        "dynamodbstreams",
-        config=Config(
-            connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
-        ),
-    )
+    return aws.create_client("dynamodbstreams", read_timeout=5)

@@ -20,10 +20,9 @@ from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from teaching import aws
 from teaching.errors import Unavailable
 
 Item = dict[str, Any]
@@ -82,15 +81,7 @@ class Conflict(Unavailable):
 @cache
 def client() -> Any:
     """The process's one low-level client; botocore's clients are safe under threads."""
-    return botocore.session.get_session().create_client(
-        "dynamodb",
-        config=Config(
-            connect_timeout=1,
-            read_timeout=2,
-            retries={"mode": "standard", "total_max_attempts": 3},
-            max_pool_connections=AT_ONCE_MOST,
-        ),
-    )
+    return aws.create_client("dynamodb", read_timeout=2, connections=AT_ONCE_MOST)
 
 
 def call(operation: str, **arguments: Any) -> Any:

@@ -5,11 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from teaching import dynamo, limits
+from teaching import aws, dynamo, limits
 from teaching.log import logger
 
 ENTRIES_MOST = 10
@@ -24,8 +22,7 @@ _TIME_BYTES = 14
 @cache
 def client() -> Any:
     """Made once; `put` makes the tries."""
-    config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
-    return botocore.session.get_session().create_client("events", config=config)
+    return aws.create_client("events", read_timeout=2, attempts=1)
 
 
 def put(entries: Sequence[Mapping[str, Any]]) -> list[bool]:

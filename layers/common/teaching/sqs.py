@@ -4,10 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
-
-from teaching import dynamo
+from teaching import aws, dynamo
 from teaching.errors import Unavailable
 
 BATCH_LIMIT = 10
@@ -15,12 +12,7 @@ BATCH_LIMIT = 10
 
 @cache
 def client() -> Any:
-    return botocore.session.get_session().create_client(
-        "sqs",
-        config=Config(
-            connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
-        ),
-    )
+    return aws.create_client("sqs", read_timeout=5)
 
 
 def send(queue: str, body: str, attributes: Mapping[str, str]) -> None:

@@ -7,14 +7,11 @@ that cannot be used leaves the keys that are known as they are; where none is kn
 
 import json
 import time
-from typing import Any
 
-import botocore.session
 import jwt
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from teaching import dynamo
+from teaching import aws, dynamo
 from teaching.errors import Unavailable
 from teaching.http.token import ALGORITHM
 from teaching.log import logger
@@ -101,12 +98,7 @@ def _count_unusable() -> None:
 
 def _fetch_keys(secret: str) -> tuple[str, ...]:
     """Raises `UnusableSecret`; `Unavailable` when it is worth trying again."""
-    client: Any = botocore.session.get_session().create_client(
-        "secretsmanager",
-        config=Config(
-            connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3}
-        ),
-    )
+    client = aws.create_client("secretsmanager", read_timeout=2)
     try:
         stored = client.get_secret_value(SecretId=secret)
     except BotoCoreError as error:
