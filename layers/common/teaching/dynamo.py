@@ -81,7 +81,7 @@ class Conflict(Unavailable):
 @cache
 def client() -> Any:
     """The process's one low-level client; botocore's clients are safe under threads."""
-    return aws.create_client("dynamodb", read_timeout=2, connections=AT_ONCE_MOST)
+    return aws.create_client("dynamodb", read_timeout=2, connections=AT_ONCE_MOST, parsers=aws.ItemParsers())
 
 
 def call(operation: str, **arguments: Any) -> Any:
