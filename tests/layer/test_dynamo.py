@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from urllib3.util import connection
 
 from teaching import dynamo
 from teaching.dynamo import ConditionFailed, Item
@@ -104,6 +105,26 @@ def test_an_item_comes_back_from_the_store_as_it_went() -> None:
     dynamo.put(TABLE, row)
     assert dynamo.get(TABLE, {"id": row["id"]}, consistent=True) == row
     assert dynamo.get(TABLE, {"id": new_id()}) is None
+
+
+def test_a_connection_that_was_opened_is_the_next_requests(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an answer about its health, whatever it is."""
+    opened: list[str] = []
+    really = connection.create_connection
+
+    def create(address: tuple[str, int], *arguments: Any, **options: Any) -> Any:
+        opened.append(address[0])
+        return really(address, *arguments, **options)
+
+    monkeypatch.setattr(connection, "create_connection", create)
+    client = dynamo.client.__wrapped__()
+    monkeypatch.setattr(dynamo, "client", lambda: client)
+    dynamo.connect()
+    assert len(opened) == 1
+    dynamo.get(TABLE, {"id": new_id()})
+    assert len(opened) == 1
 
 
 def test_a_whole_decimal_comes_back_as_an_int() -> None:

@@ -20,6 +20,7 @@ from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from teaching import aws
@@ -82,6 +83,15 @@ class Conflict(Unavailable):
 def client() -> Any:
     """The process's one low-level client; botocore's clients are safe under threads."""
     return aws.create_client("dynamodb", read_timeout=2, connections=AT_ONCE_MOST, parsers=aws.ItemParsers())
+
+
+def connect() -> None:
+    """Opens a connection that the next request will find open. Raises what botocore raises.
+
+    By DynamoDB's answer to a plain GET, which is about its health, costs nothing and needs no permission.
+    """
+    request = AWSRequest(method="GET", url=client().meta.endpoint_url)
+    client()._endpoint.http_session.send(request.prepare())
 
 
 def call(operation: str, **arguments: Any) -> Any:

@@ -35,6 +35,7 @@ from teaching.http.envelope import Answer, Redirect
 from teaching.http.links import link_header
 from teaching.http.pages import Page, PlainPageQuery
 from teaching.http.requested import Requested
+from teaching.http.startup import prepare
 from teaching.http.versions import Versioned, entity_tag, if_match
 from teaching.log import logger
 from teaching.settings import settings
@@ -146,6 +147,7 @@ def endpoint(
     """
 
     def declare(function: Callable[..., Any]) -> Endpoint:
+        prepare()
         return Endpoint(
             function, roles, not_found, query, body, enveloped, message, etag, conditional, body_bytes, errors
         )
