@@ -50,7 +50,7 @@ events: $(READY) ## Show the events of the server, those to come too (DATA_DIR=.
 redrive: $(READY) ## Try every failed change again now (STACK=<name> in AWS, else the running server)
 	@exec $(BIN)/python -m local.redrive
 
-check: $(READY) $(SAM)/ready ## Lint, types, template, API document: seconds
+check: $(READY) $(SAM)/ready ## Lint, types, template, API document, imports: seconds
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -60,6 +60,7 @@ check: $(READY) $(SAM)/ready ## Lint, types, template, API document: seconds
 	@$(BIN)/python -m local.asyncapi --check
 	@$(BIN)/python -m local.routes --check
 	@$(BIN)/python -m benchmarks.bill --check
+	@$(BIN)/python -m pytest -q tests/layer/test_imports.py
 
 format: $(READY) ## Format the code, then say what is left to do by hand
 	@$(BIN)/ruff check --quiet --fix --exit-zero . >/dev/null

@@ -1,14 +1,41 @@
 """The layer's modules import downwards only, as the docstring of their package draws it."""
 
 import ast
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import teaching
+from local import template
 
+FACTS = template.read()
+LOAD = """
+import importlib, json, sys
+before = set(sys.modules)
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+loaded = {name: getattr(sys.modules[name], "__file__", None) or "" for name in sys.modules.keys() - before}
+packages = {name.partition(".")[0] for name, file in loaded.items() if "site-packages" in file}
+print(json.dumps(sorted(packages)))
+"""
+LOADED = {
+    "annotated_types",
+    "botocore",
+    "dateutil",
+    "jmespath",
+    "jwt",
+    "pydantic",
+    "pydantic_core",
+    "six",
+    "typing_extensions",
+    "typing_inspection",
+    "urllib3",
+}
 ROOT = Path(teaching.__path__[0])
 MODULES = sorted(
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
@@ -111,3 +138,19 @@ def test_the_count_trees_can_be_lifted_out_with_a_small_base() -> None:
 def test_the_count_trees_say_nothing_of_teaching(module: str) -> None:
     words = "asesor|attendance|coaching|course|grad(e|ing)|participant|presence|quiz|session|submission"
     assert re.findall(words, path_of(module).read_text(), re.IGNORECASE) == []
+
+
+def test_endpoints_load_no_package_that_requests_do_not_need() -> None:
+    """Each costs every cold start: boto3 and Powertools would add half of one."""
+    endpoints = [FACTS.functions[route.function].module for route in FACTS.routes if route.path]
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, *endpoints],
+        env={"PYTHONPATH": str(ROOT.parent)},
+        cwd=FACTS.root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # PyJWT and botocore load these where they are installed, as they are here and not in the layer.
+    packages = set(json.loads(done.stdout)) - {"_cffi_backend", "certifi", "cryptography"}
+    assert packages == LOADED
