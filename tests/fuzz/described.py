@@ -54,12 +54,12 @@ def fault(operation: str, status: int, headers: Mapping[str, str], content: Any)
     return error and f"{status}: {error.message}"
 
 
-def allows(operation: str, query: str, body: bytes) -> bool:
+def allows(operation: str, query: str, headers: Mapping[str, str], body: bytes) -> bool:
     """Whether the document allows a request to send this, as far as its schemas can say."""
-    pairs = parse_qsl(query, keep_blank_values=True)
+    sent = {"query": parse_qsl(query, keep_blank_values=True), "header": list(headers.items())}
     for parameter in operations()[operation].get("parameters", []):
         schema = parameter["schema"]
-        given = [value for name, value in pairs if name == parameter["name"] and parameter["in"] == "query"]
+        given = [value for name, value in sent.get(parameter["in"], []) if name == parameter["name"]]
         if len(given) > 1 or not all(_validator(schema).is_valid(_typed(value, schema)) for value in given):
             return False
     if "requestBody" not in operations()[operation]:

@@ -21,6 +21,13 @@ class Stuck(Exception):
     """A schedule that does not come to an end."""
 
 
+def _closed() -> threading.Lock:
+    """A gate: released by one and acquired by another, it lets through once. Quicker than a semaphore."""
+    gate = threading.Lock()
+    gate.acquire()
+    return gate
+
+
 class Task:
     def __init__(self, name: str, run: Callable[[], Any], parent: "Task | None") -> None:
         self.name = name
@@ -31,7 +38,7 @@ class Task:
         self.answer: Any = None
         self.fault: BaseException | None = None
         self.waits_for = 0
-        self.gate = threading.Semaphore(0)
+        self.gate = _closed()
         self.run = run
 
 
@@ -40,7 +47,7 @@ class _Worker(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.ready = threading.Semaphore(0)
+        self.ready = _closed()
         self.job: Callable[[], None] = lambda: None
 
     def run(self) -> None:
@@ -62,7 +69,7 @@ class Scheduler:
         self._random = random
         self._stays = stays
         self._ready: list[Task] = []
-        self._all_done = threading.Semaphore(0)
+        self._all_done = _closed()
 
     def start(self, name: str, run: Callable[[], Any]) -> Task:
         """A task of a process of its own."""

@@ -208,7 +208,7 @@ def _past_grades(stored: Item, most: int) -> list[Item]:
             settings().history_table,
             "subject = :subject AND version < :version",
             {":subject": stored["id"], ":version": stored["version"]},
-            limit=most if "past_grades" in stored else None,
+            limit=min(most, stored["past_grades"] + 1) if "past_grades" in stored else None,
             newest_first=True,
             consistent=True,
         )
