@@ -16,6 +16,7 @@ SEEDS ?= 0:10000
 BIN = .venv/bin
 READY = .venv/ready
 SAM = .venv/sam
+LAYERS = $(wildcard layers/*/requirements.txt)
 
 # Some files of tests need no second process, and the SAM CLI only where they test what it builds.
 FILES = $(filter tests/%,$(ARGS))
@@ -94,10 +95,10 @@ clean: ## Remove everything that was made, the local data included
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Speaks on standard error only: `make token` prints a token and nothing else.
-$(READY): pyproject.toml layers/common/requirements.txt
+$(READY): pyproject.toml $(LAYERS)
 	@$(call environment,.venv,$(PYTHON))
 	@$(call quietly,$(BIN)/python -m pip install --upgrade pip uv || $(BIN)/python -m pip install --upgrade pip)
-	@$(call install,$(BIN)/python,-r layers/common/requirements.txt --group dev)
+	@$(call install,$(BIN)/python,$(addprefix -r ,$(LAYERS)) --group dev)
 	@touch $@
 
 $(SAM)/ready: pyproject.toml | $(READY)

@@ -14,6 +14,7 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local import settings
 from local.template import ROOT
 
 _ENVIRONMENTS = {"dev": "default", "prod": "prod"}
@@ -47,15 +48,17 @@ def target(
     environment = _ENVIRONMENTS[stage]
     told = tomllib.loads(config.read_text(encoding="utf-8"))[environment]
     pairs = [*told["deploy"]["parameters"]["parameter_overrides"], *parameters.split()]
-    if wrong := [pair for pair in pairs if "=" not in pair]:
-        raise AccountError(f'PARAMETERS is not "Name=value …": {wrong[0]}')
+    try:
+        named = settings.named(pairs)
+    except settings.SettingsError as error:
+        raise AccountError(str(error)) from None
     shared = told["global"]["parameters"]
     return Target(
         stage,
         environment,
         stack or shared["stack_name"],
         shared["region"],
-        dict(pair.split("=", 1) for pair in pairs),
+        named,
     )
 
 

@@ -21,7 +21,7 @@ from local import template, tokens
 from local.account import Account, AccountError, Target, agreed, pairs, target
 from local.demo import ADMIN
 from local.template import ROOT, Template
-from teaching.http.keys import UnusableSecret, keys_of
+from teaching.http.keys import UnusableKeys, keys_of
 
 SAM = str(ROOT / ".venv" / "sam" / "bin" / "sam")
 MADE_BY = "made-for-stack"
@@ -40,7 +40,9 @@ def look(account: Account, where: Target, facts: Template) -> list[str]:
             f"aws cloudformation delete-stack --region {account.region} --stack-name {where.stack}"
         )
     secret = tokens.secret_name(facts)
-    if _keys(account, secret) is None:
+    if tokens.are_of_provider(facts):
+        lines.append(f"- take tokens that are signed with {_published(where.parameters['JwksUrl'])}")
+    elif _keys(account, secret) is None:
         if where.stage == "prod":
             raise AccountError(
                 f"there is no secret {secret} in {account.region} with the key that your identity provider "
@@ -68,8 +70,20 @@ def _keys(account: Account, secret: str) -> tuple[str, ...] | None:
         raise
     try:
         return keys_of(stored.get("SecretString"))
-    except UnusableSecret as error:
+    except UnusableKeys as error:
         raise AccountError(f"the secret {secret} cannot be used: {error}") from None
+
+
+def _published(url: str) -> str:
+    """The names of the keys that the identity provider publishes. Raises `AccountError` for unusable ones."""
+    # With cryptography, which no other command needs.
+    from teaching.http import jwks
+
+    try:
+        keys = jwks.keys_of(jwks.fetched(url))
+    except UnusableKeys as error:
+        raise AccountError(f"JwksUrl={url} cannot be used: {error}") from None
+    return ", ".join(f"{key.key_id or 'a key'} ({key.algorithm_name})" for key in keys)
 
 
 def _ships_bytecode() -> bool:
@@ -105,19 +119,24 @@ def first_steps(account: Account, stack: Mapping[str, Any]) -> str:
     """What to type next."""
     outputs = pairs(stack, "Output")
     facts = template.read(**pairs(stack, "Parameter"))
-    keys = _keys(account, tokens.secret_name(facts))
-    assert keys
-    token = tokens.token(facts, keys[0], ADMIN.role, ADMIN.id)
     return f"""
 The API is at {outputs["ApiUrl"]}, records go to the bus {outputs["RecordsBusName"]}.
 
-A token of an admin, for {tokens.hours(facts):g} hours:
-  TOKEN={token}
+{_first_token(account, facts)}
 
 A first record, then a first request:
   {put_events(account.region, outputs["RecordsBusName"], facts)}
   curl -s -H "authorization: Bearer $TOKEN" {outputs["ApiUrl"]}/api/teaching/submissions
 """
+
+
+def _first_token(account: Account, facts: Template) -> str:
+    if tokens.are_of_provider(facts):
+        return "A token of your identity provider (docs/identity-providers.md):\n  TOKEN=…"
+    keys = _keys(account, tokens.secret_name(facts))
+    assert keys
+    token = tokens.token(facts, keys[0], ADMIN.role, ADMIN.id)
+    return f"A token of an admin, for {tokens.hours(facts):g} hours:\n  TOKEN={token}"
 
 
 def put_events(region: str, bus: str, facts: Template) -> str:
@@ -141,7 +160,7 @@ def main() -> int:
         facts = template.read(**where.parameters)
         if not agreed(look(account, where, facts)):
             return 1
-        if where.stage == "dev":
+        if where.stage == "dev" and not tokens.are_of_provider(facts):
             make_secret(account, tokens.secret_name(facts), where.stack)
         deploy(where)
         stack = account.stack(where.stack)

@@ -63,7 +63,12 @@ def _file(name: str, root: Path) -> Path | None:
 
 
 def people(facts: Template, key: str) -> list[dict[str, str]]:
-    """Whom the page can call as, with a token for each: for those who ask from this machine only."""
+    """Whom the page can call as, with a token for each: for those who ask from this machine only.
+
+    Nobody where an identity provider makes the tokens.
+    """
+    if tokens.are_of_provider(facts):
+        return []
     return [
         {**person._asdict(), "token": tokens.token(facts, key, person.role, person.id)}
         for person in demo.PEOPLE

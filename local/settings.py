@@ -1,8 +1,11 @@
-"""What `make` is told: HOST, PORT and DATA_DIR."""
+"""What `make` is told: HOST, PORT, DATA_DIR and PARAMETERS."""
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
+
+from local import template
 
 
 class SettingsError(Exception):
@@ -26,6 +29,21 @@ def port() -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise SettingsError(f"PORT must be 1 to 65535, not {text}")
     return int(text)
+
+
+def parameters() -> dict[str, str]:
+    """The template's that are not to be as they are by default. Raises `SettingsError`."""
+    found = named(os.environ.get("PARAMETERS", "").split())
+    if unknown := sorted(found.keys() - template.parameters().keys()):
+        raise SettingsError(f"PARAMETERS: template.yaml has no {unknown[0]}")
+    return found
+
+
+def named(pairs: Sequence[str]) -> dict[str, str]:
+    """`Name=value` by name. Raises `SettingsError`."""
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise SettingsError(f'PARAMETERS is not "Name=value …": {wrong[0]}')
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def server_url() -> str:

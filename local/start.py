@@ -1,4 +1,8 @@
-"""`make start`: the whole system on this machine, without AWS, Docker or an account."""
+"""`make start`: the whole system on this machine, without AWS, Docker or an account.
+
+`PARAMETERS="Name=value …"` are the template's, as for `make deploy`: with a `JwksUrl` it takes the tokens of
+an identity provider, and makes none.
+"""
 
 import errno
 import fcntl
@@ -233,7 +237,7 @@ def _refused(system: System, requests: Sequence[demo.Request]) -> list[str]:
 
 def run(stack: ExitStack) -> None:
     """Starts everything, in an order that fails early, and says when it answers."""
-    facts = template.read()
+    facts = template.read(**settings.parameters())
     folder, host, port = settings.data_dir(), settings.host(), settings.port()
     _check_address(host, port)
     stack.enter_context(locked(folder))
@@ -246,9 +250,15 @@ def run(stack: ExitStack) -> None:
         npm.fetched(reference.SWAGGER_UI)
     except npm.NpmError as error:
         _say(f"No reference at /docs: {error}")
+    loaded = folder / "demo-loaded"
+    if not loaded.exists() and tokens.are_of_provider(facts):
+        # With tokens of ours, for the provider's are not at hand.
+        with serve(template.read(), endpoint, folder) as system:
+            load_demo(system)
+            system.drain()
+        loaded.touch()
     access_log = _say if sys.stderr.isatty() else None
     system = stack.enter_context(serve(facts, endpoint, folder, host=host, port=port, access_log=access_log))
-    loaded = folder / "demo-loaded"
     if not loaded.exists():
         load_demo(system)
         system.drain()
@@ -269,16 +279,22 @@ def _write_sam_variables(folder: Path, *endpoints: str) -> None:
 
 
 def _say_ready(facts: Template, folder: Path, url: str) -> None:
-    key = tokens.token_key(folder)
-    made = {person.role: tokens.token(facts, key, person.role, person.id) for person in demo.PEOPLE}
     lines = [f"Ready: {url}", f"  reference: {url}/docs   logs: {folder / 'logs'}   stop: Ctrl-C", ""]
-    for person in demo.PEOPLE:
-        lines += [
-            f"{person.name}, {person.role} ({person.id}), token for {tokens.hours(facts):g} hours:",
-            made[person.role],
-            "",
-        ]
-    bearer = f"-H 'Authorization: Bearer {made['asesor']}'"
+    if tokens.are_of_provider(facts):
+        lines += [f"{person.name}, {person.role} ({person.id})" for person in demo.PEOPLE]
+        lines += ["", "Tokens are those of your identity provider:", "TOKEN=…", ""]
+        token = "$TOKEN"
+    else:
+        key = tokens.token_key(folder)
+        made = {person.role: tokens.token(facts, key, person.role, person.id) for person in demo.PEOPLE}
+        for person in demo.PEOPLE:
+            lines += [
+                f"{person.name}, {person.role} ({person.id}), token for {tokens.hours(facts):g} hours:",
+                made[person.role],
+                "",
+            ]
+        token = made["asesor"]
+    bearer = f'-H "Authorization: Bearer {token}"'
     lines += [
         "Try:",
         f"curl -s '{url}/api/teaching/coachings?limit=3' {bearer}",

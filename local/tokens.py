@@ -2,7 +2,8 @@
 where the template's `MaximumTokenHours` is less.
 
 The key is made on first use in `DATA_DIR/token-key`, readable by its owner only, and is what the
-local server answers for the secret that the template names.
+local server answers for the secret that the template names. Of an identity provider (`JwksUrl` among
+`PARAMETERS`) nobody can make tokens but itself.
 """
 
 import json
@@ -14,14 +15,17 @@ import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import jwt
 
 from local import template
 from local.demo import PEOPLE
-from local.settings import data_dir
+from local.settings import SettingsError, data_dir, parameters
 from local.template import Template
+from teaching.http.token import path
 
 _HOURS = 12
 _NAMES = ("TOKEN_SECRET_NAME", "TOKEN_ISSUER", "TOKEN_AUDIENCE")
@@ -52,6 +56,11 @@ def secret(facts: Template, key: str) -> dict[str, str]:
     return {secret_name(facts): json.dumps({"current": key})}
 
 
+def are_of_provider(facts: Template) -> bool:
+    """Whether an identity provider makes the tokens, and not we."""
+    return bool(_environment(facts)["JWKS_URL"])
+
+
 def hours(facts: Template) -> float:
     """How long a token is valid that is made here."""
     return min(_HOURS, float(_environment(facts)["MAXIMUM_TOKEN_HOURS"]))
@@ -60,14 +69,15 @@ def hours(facts: Template) -> float:
 def token(facts: Template, key: str, role: str, subject: str) -> str:
     _, issuer, audience = _settings(facts)
     now = int(time.time())
-    claims = {
-        "sub": subject,
-        "role": role,
+    claims: dict[str, Any] = {
         "iat": now,
         "exp": now + int(hours(facts) * 3600),
         "iss": issuer,
         "aud": audience,
     }
+    for variable, value in (("TOKEN_SUBJECT_CLAIM", subject), ("TOKEN_ROLE_CLAIM", role)):
+        *objects, name = path(_environment(facts)[variable])
+        reduce(lambda inside, each: inside.setdefault(each, {}), objects, claims)[name] = value
     return jwt.encode(claims, key, algorithm="HS256")
 
 
@@ -91,7 +101,15 @@ def main() -> int:
     if not _is_uuid(subject):
         print(f"SUB must be a lower-case UUID, such as {ids[role]}", file=sys.stderr)
         return 2
-    print(token(template.read(), token_key(data_dir()), role, subject))
+    try:
+        facts = template.read(**parameters())
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if are_of_provider(facts):
+        print("With a JwksUrl tokens come from your identity provider", file=sys.stderr)
+        return 2
+    print(token(facts, token_key(data_dir()), role, subject))
     return 0
 
 

@@ -5,7 +5,12 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.support import ASESOR
 
@@ -43,13 +48,15 @@ def headed(**header: Any) -> str:
     return sealed({"alg": "HS256"} | header, claims())
 
 
-def sealed(header: Any, payload: Any, key: str = KEY, algorithm: str = "HS256") -> str:
+def sealed(header: Any, payload: Any, key: Any = KEY, algorithm: str = "HS256") -> str:
     """Signed, whatever the parts are: text goes in as it is."""
     content = f"{part(header)}.{part(payload)}"
     return f"{content}.{signature(content, key, algorithm)}"
 
 
-def signature(content: str, key: str, algorithm: str = "HS256") -> str:
+def signature(content: str, key: Any, algorithm: str = "HS256") -> str:
+    if not algorithm.startswith("HS"):
+        return plain_base64(jwt.get_algorithm_by_name(algorithm).sign(content.encode(), key))
     digest = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}[algorithm]
     return plain_base64(hmac.digest(key.encode(), content.encode(), digest))
 
@@ -66,6 +73,52 @@ def bearing(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
+@dataclass(frozen=True)
+class By:
+    """What tokens are signed with, and what else might be."""
+
+    algorithm: str
+    key: Any
+    stranger: Any
+    others: tuple[str, ...]
+    """Algorithms that the key would do for, too."""
+
+    @property
+    def of_provider(self) -> bool:
+        return not isinstance(self.key, str)
+
+    def signed(self, **changes: Any) -> str:
+        return self.sealed({"alg": self.algorithm, "typ": "JWT"}, claims(**changes))
+
+    def headed(self, **header: Any) -> str:
+        """A good token but for what its header says besides the algorithm."""
+        return self.sealed({"alg": self.algorithm} | header, claims())
+
+    def sealed(self, header: Any, payload: Any) -> str:
+        return sealed(header, payload, self.key, self.algorithm)
+
+
+SHARED = By("HS256", KEY, STRANGERS, ("HS384", "HS512"))
+
+
+@cache
+def by_rsa() -> By:
+    return By("RS256", rsa_key(), rsa_key(), ("RS384", "RS512", "PS256"))
+
+
+@cache
+def by_curve() -> By:
+    return By("ES256", curve_key(), curve_key(), ())
+
+
+def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, bits)
+
+
+def curve_key(curve: type[ec.EllipticCurve] = ec.SECP256R1) -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(curve())
+
+
 MISTYPED: dict[str, list[Any]] = {
     "sub": [7, True, None, [ASESOR], {"id": ASESOR}, "", "budi", ASESOR.upper(), f" {ASESOR}", f"{ASESOR}\n"],
     "role": ["Admin", "admin ", "root", "", 1, True, None, ["admin"], {"admin": True}, "asesor\x00"],
@@ -76,8 +129,28 @@ MISTYPED: dict[str, list[Any]] = {
     "aud": ["teaching", ["teaching-api"], ["teaching-api", "another"], [], 7, None, True, "", {}],
     "jti": [7, None, True, ["a"]],
 }
+TAKEN_OF_PROVIDERS = {
+    "role": [["admin"]],
+    "aud": [["teaching-api"], ["teaching-api", "another"]],
+}
+"""Of these, what an identity provider may say."""
+MISTYPED_OF_PROVIDERS: dict[str, list[Any]] = {
+    "role": [
+        [],
+        ["root"],
+        ["admin", "asesor"],
+        ["asesor", "asesor"],
+        [["admin"]],
+        [None],
+        [{"role": "admin"}],
+    ],
+    "aud": [["teaching-api", 7], ["teaching-api", None], ["teaching"], [["teaching-api"]]],
+}
 HEADERS: dict[str, list[Any]] = {
-    "alg": ["none", "None", "NONE", "", "hs256", "HS384", "RS256", "ES256", "EdDSA", None, 256, ["HS256"]],
+    "alg": [
+        *["none", "None", "NONE", "", "hs256", "HS256", "HS384", "RS256", "ES256", "EdDSA"],
+        *[None, 256, ["HS256"]],
+    ],
     "typ": [
         "",
         "JWE",
@@ -117,9 +190,9 @@ SHAPES: list[Any] = [[], 7, "text", "null", "true", "", "{", "[" * 5000, "\ufeff
 """In place of an object."""
 
 
-def bad_headers() -> Iterator[tuple[str, dict[str, str]]]:
+def bad_headers(by: By = SHARED) -> Iterator[tuple[str, dict[str, str]]]:
     """What no route may take for a caller: a name for it, and the request's headers."""
-    good = signed()
+    good = by.signed()
     header, payload, seal = good.split(".")
     yield "no header", {}
     yield "elsewhere", {"cookie": f"authorization=Bearer {good}", "x-authorization": f"Bearer {good}"}
@@ -156,40 +229,52 @@ def bad_headers() -> Iterator[tuple[str, dict[str, str]]]:
     yield "a changed signature", bearing(f"{good[:-6]}AAAA{good[-2:]}")
     yield "no signature", bearing(f"{header}.{payload}.")
     yield "unsigned", bearing(f"{part({'alg': 'none'})}.{payload}.{seal}")
-    yield "a stranger's", bearing(signed(STRANGERS))
-    for algorithm in ("HS384", "HS512"):
-        yield algorithm, bearing(signed(KEY * 2, algorithm=algorithm, says=algorithm))
-    for name, values in MISTYPED.items():
-        for value in values:
-            yield f"{name} {str(value)[:30]!r}", bearing(signed(**{name: value}))
+    yield "a stranger's", bearing(sealed({"alg": by.algorithm}, claims(), by.stranger, by.algorithm))
+    for algorithm in by.others:
+        key = by.key if by.of_provider else by.key * 2
+        yield algorithm, bearing(sealed({"alg": algorithm}, claims(), key, algorithm))
+    for name, value in mistyped(by):
+        yield f"{name} {str(value)[:30]!r}", bearing(by.signed(**{name: value}))
     for name in ("sub", "role", "exp", "iat", "iss", "aud"):
         absent: dict[str, Any] = {name: ABSENT}
-        yield f"without {name}", bearing(signed(**absent))
+        yield f"without {name}", bearing(by.signed(**absent))
     for name, values in HEADERS.items():
         for value in values:
-            yield f"header {name} {value!r}", bearing(headed(**{name: value}))
+            if (name, value) != ("alg", by.algorithm):
+                yield f"header {name} {value!r}", bearing(by.headed(**{name: value}))
     for shape in SHAPES:
-        yield f"header is {str(shape)[:10]}", bearing(sealed(shape, claims()))
-        yield f"claims are {str(shape)[:10]}", bearing(sealed({"alg": "HS256"}, shape))
-    yield from _named_twice()
-    yield from _out_of_time()
+        yield f"header is {str(shape)[:10]}", bearing(by.sealed(shape, claims()))
+        yield f"claims are {str(shape)[:10]}", bearing(by.sealed({"alg": by.algorithm}, shape))
+    yield from _named_twice(by)
+    yield from _out_of_time(by)
 
 
-def _named_twice() -> Iterator[tuple[str, dict[str, str]]]:
+def mistyped(by: By) -> Iterator[tuple[str, Any]]:
+    for name, values in MISTYPED.items():
+        taken = TAKEN_OF_PROVIDERS.get(name, []) if by.of_provider else []
+        more = MISTYPED_OF_PROVIDERS.get(name, []) if by.of_provider else []
+        yield from ((name, value) for value in [*values, *more] if value not in taken)
+
+
+def _named_twice(by: By) -> Iterator[tuple[str, dict[str, str]]]:
     text = json.dumps(claims())
     for name, value in claims().items():
         twice = f"{text[:-1]}, {json.dumps(name)}: {json.dumps(value)}}}"
-        yield f"{name} twice", bearing(sealed({"alg": "HS256"}, twice))
+        yield f"{name} twice", bearing(by.sealed({"alg": by.algorithm}, twice))
     deep = f'{text[:-1]}, "more": [{{"a": 1, "a": 1}}]}}'
-    yield "a name twice, deep", bearing(sealed({"alg": "HS256"}, deep))
+    yield "a name twice, deep", bearing(by.sealed({"alg": by.algorithm}, deep))
     escaped = f'{text[:-1]}, "\\u0072ole": "admin"}}'
-    yield "a name twice, once escaped", bearing(sealed({"alg": "HS256"}, escaped))
-    for header in ('{"alg": "HS256", "alg": "HS256"}', '{"alg": "none", "alg": "HS256"}'):
-        yield header, bearing(sealed(header, claims()))
-    yield "typ twice", bearing(sealed('{"alg": "HS256", "typ": "JWT", "typ": "JWT"}', claims()))
+    yield "a name twice, once escaped", bearing(by.sealed({"alg": by.algorithm}, escaped))
+    alg = f'"alg": "{by.algorithm}"'
+    for header in (
+        f"{{{alg}, {alg}}}",
+        f'{{"alg": "none", {alg}}}',
+        f'{{{alg}, "typ": "JWT", "typ": "JWT"}}',
+    ):
+        yield header, bearing(by.sealed(header, claims()))
 
 
-def _out_of_time() -> Iterator[tuple[str, dict[str, str]]]:
+def _out_of_time(by: By) -> Iterator[tuple[str, dict[str, str]]]:
     now = int(time.time())
     times: dict[str, dict[str, Any]] = {
         "expired": {"exp": now - 1},
@@ -206,4 +291,4 @@ def _out_of_time() -> Iterator[tuple[str, dict[str, str]]]:
         "no number": {"exp": float("nan")},
     }
     for name, changes in times.items():
-        yield name, bearing(signed(**changes))
+        yield name, bearing(by.signed(**changes))

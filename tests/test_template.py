@@ -293,6 +293,38 @@ def test_a_secret_that_cannot_be_used_rings() -> None:
         assert alarm["Dimensions"] == [{"Name": "service", "Value": service}]
 
 
+def test_cryptography_is_there_for_an_identity_providers_keys_alone() -> None:
+    """PyJWT imports it wherever it is."""
+    provided = template.read(JwksUrl="https://auth.teaching.example/keys")
+    assert TEMPLATE.globals["Function"]["Layers"] == ["CommonLayer"]
+    assert "CryptographyLayer" not in TEMPLATE.resources
+    assert provided.globals["Function"]["Layers"] == ["CommonLayer", "CryptographyLayer"]
+    assert provided.resources["CryptographyLayer"]["Type"] == "AWS::Serverless::LayerVersion"
+
+
+def test_the_secret_is_for_those_who_have_no_identity_provider() -> None:
+    provided = template.read(JwksUrl="https://auth.teaching.example/keys")
+    for stack, effect in ((TEMPLATE, "Allow"), (provided, "Deny")):
+        (statement,) = stack.resources["ReadTokenKey"]["Properties"]["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Action"]) == (effect, "secretsmanager:GetSecretValue")
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("", True),
+        ("https://auth.teaching.example/keys", True),
+        ("http://auth.teaching.example/keys", False),
+        ("http://127.0.0.1/keys", False),
+        ("https://", False),
+        (" ", False),
+    ],
+)
+def test_keys_are_published_under_https(url: str, taken: bool) -> None:
+    pattern = template.parameters()["JwksUrl"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, url)) == taken
+
+
 def alarms() -> dict[str, dict[str, Any]]:
     return {
         name: resource["Properties"]

@@ -1,7 +1,8 @@
-"""Builds the layer: `python3 build.py <folder>` puts what goes to Lambda's /opt into the folder.
+"""Builds a layer: `python3 build.py <folder> [<layer>]` puts what goes to Lambda's /opt into the folder.
 
-The layer serves both of Lambda's architectures, whose compiled modules have different names and so lie
-side by side, and one Python: the default of the template's parameter `PythonRuntime`, unless the
+The layer is that of this folder unless another folder is named: its requirements.txt, and the package beside
+that where there is one. It serves both of Lambda's architectures, whose compiled modules have different names
+and so lie side by side, and one Python: the default of the template's parameter `PythonRuntime`, unless the
 environment names another (`PYTHON_RUNTIME=python3.12`). It needs some Python with pip, not that one.
 That one is needed only to ship bytecode, without which a cold start takes more than twice as long.
 """
@@ -49,8 +50,6 @@ who did so before. botocore reads the authorities anew for each connection: its 
 3 ms. Others are named by the environment's `AWS_CA_BUNDLE`.
 """
 UNUSED = (
-    "*.dist-info",
-    "bin",
     "annotated_types/test_cases.py",
     # Of Powertools its Logger and Metrics are used, which bring `tracing` and `jmespath_utils` with them.
     "aws_lambda_powertools/event_handler",
@@ -63,13 +62,15 @@ UNUSED = (
 """Of what the dependencies bring, what no function comes by; tests/built runs all of them without it."""
 
 
-def build(folder: Path, version: str) -> None:
+def build(folder: Path, version: str, layer: Path = HERE) -> None:
     """Everything; `version` is Python's, as in "3.13"."""
     python = folder / "python"
     for platform in PLATFORMS:
-        install(python, platform, version)
-    trim(python)
-    shutil.copytree(HERE / "teaching", python / "teaching", ignore=shutil.ignore_patterns("__pycache__"))
+        install(layer / "requirements.txt", python, platform, version)
+    if layer == HERE:
+        trim(python)
+    if (layer / "teaching").exists():
+        shutil.copytree(layer / "teaching", python / "teaching", ignore=shutil.ignore_patterns("__pycache__"))
     # Of a function's folder everything is deployed, also what running it here has left.
     for left in (TEMPLATE.parent / "functions").glob("*/__pycache__"):
         shutil.rmtree(left)
@@ -79,7 +80,7 @@ def build(folder: Path, version: str) -> None:
         print(f"No Python {version} found: the layer ships without bytecode, cold starts take longer")
 
 
-def install(into: Path, platform: str, version: str) -> None:
+def install(requirements: Path, into: Path, platform: str, version: str) -> None:
     """The pinned dependencies, as wheels for another machine than this one."""
     pip = [
         python_with_pip(),
@@ -91,11 +92,22 @@ def install(into: Path, platform: str, version: str) -> None:
         "--no-compile",
     ]
     pip += ["--root-user-action=ignore", "--only-binary=:all:", "--no-deps"]
-    pip += ["--requirement", str(HERE / "requirements.txt")]
+    pip += ["--requirement", str(requirements)]
     with TemporaryDirectory() as fresh:
         target = ["--target", fresh, "--platform", platform, "--python-version", version]
         subprocess.run([*pip, *target], check=True, stdout=sys.stderr)
+        name_for(Path(fresh), platform, version)
+        for unused in (*Path(fresh).glob("*.dist-info"), *Path(fresh).glob("bin")):
+            remove(unused)
         shutil.copytree(fresh, into, dirs_exist_ok=True)
+
+
+def name_for(folder: Path, platform: str, version: str) -> None:
+    """Gives modules that are compiled for any Python (PEP 384) the name of this one and of the machine."""
+    machine = platform.partition("_")[2]
+    tag = f"cpython-{version.replace('.', '')}-{machine}-linux-gnu"
+    for module in folder.rglob("*.abi3.so"):
+        module.rename(module.with_name(module.name.replace("abi3", tag)))
 
 
 def python_with_pip() -> str:
@@ -232,7 +244,8 @@ def compile_all(python: Path, interpreter: str) -> None:
     flags = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(python.parent), "-p", "/opt"]
     # Into the layer, wherever bytecode goes here else.
     compiler = [interpreter, "-E", "-m", "compileall", *flags]
-    subprocess.run([*compiler, str(python / "teaching")], check=True)
+    if (python / "teaching").exists():
+        subprocess.run([*compiler, str(python / "teaching")], check=True)
     subprocess.run([*compiler, "-b", "-x", "/teaching/", str(python)], check=True)
     for source in python.rglob("*.py"):
         if source.relative_to(python).parts[0] != "teaching":
@@ -250,4 +263,4 @@ def python_version() -> str:
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]), python_version())
+    build(Path(sys.argv[1]), python_version(), *map(Path, sys.argv[2:]))

@@ -18,13 +18,16 @@ async function send(url, options) {
   return new Response(await answer.blob(), { status, statusText: answer.statusText, headers: shown });
 }
 
-/** The demo's people with their tokens; none unless this machine is asked by a name of its own. */
+/**
+ * The demo's people with their tokens; undefined unless this machine is asked by a name of its own, and none
+ * where an identity provider makes the tokens.
+ */
 async function people() {
   const answer = await fetch("/_local/people", {
     method: "POST",
     headers: { "content-type": "application/x-ndjson" },
   });
-  return answer.ok ? answer.json() : [];
+  return answer.ok ? answer.json() : undefined;
 }
 
 const reference = SwaggerUIBundle({
@@ -42,7 +45,8 @@ const reference = SwaggerUIBundle({
 
 async function choose() {
   const person = document.getElementById("person");
-  const found = await people();
+  const asked = await people();
+  const found = asked ?? [];
   for (const { role, name, id } of found) {
     person.add(new Option(`${name}, ${role}`, id, false, role === "asesor"));
   }
@@ -60,6 +64,8 @@ async function choose() {
     become();
   } else {
     const here = `http://localhost:${location.port}/docs`;
-    document.getElementById("note").textContent = `Open ${here} to call as one of the demo's people.`;
+    document.getElementById("note").textContent = asked
+      ? "Give a token of your identity provider under Authorize."
+      : `Open ${here} to call as one of the demo's people.`;
   }
 }

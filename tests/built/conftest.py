@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pytest
 
+from local import template
 from local.emulator import Emulator, packages, shipped_python, version_of
 from local.template import REGION, ROOT, Template
 
@@ -50,6 +51,12 @@ def layer(tmp_path_factory: pytest.TempPathFactory, python: str) -> Path:
     return built
 
 
+@pytest.fixture(scope="session")
+def cryptography_layer(layer: Path) -> Path:
+    """What becomes /opt, too, where a stack has a JwksUrl."""
+    return layer.parent / "CryptographyLayer"
+
+
 @pytest.fixture
 def emulate(python: str, layer: Path, facts: Template, store: str, tmp_path: Path) -> Iterator[Emulate]:
     """Cold functions, ended with the test."""
@@ -59,7 +66,8 @@ def emulate(python: str, layer: Path, facts: Template, store: str, tmp_path: Pat
         of_store = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         variables = {**of_store, **facts.functions[function].environment, **environment}
         folder = ROOT.joinpath(*facts.functions[function].module.split(".")[:-1])
-        path = [folder, layer / "python", packages("runtime", python)]
+        attached = template.read(JwksUrl=environment.get("JWKS_URL", "")).globals["Function"]["Layers"]
+        path = [folder, *(layer.parent / name / "python" for name in attached), packages("runtime", python)]
         started.append(Emulator(python, facts.functions[function], path, variables, tmp_path))
         return started[-1]
 

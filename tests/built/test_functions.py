@@ -1,6 +1,7 @@
 """Every function as it ships, cold, under Lambda's emulator."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from tests import support
 from tests.built.conftest import Emulate
 from tests.conftest import MakeToken
 from tests.examples import example
+from tests.provider import issued, providing, public
+from tests.signed import by_curve, by_rsa
 
 TEMPLATE = template.read()
 ENDPOINTS = {route.function: TEMPLATE.functions[route.function] for route in TEMPLATE.routes if route.path}
@@ -69,6 +72,22 @@ def test_records_come_in_are_counted_read_and_graded(
     mended = check.invoke(example("recompute_statistics"))
     assert mended["drifted"] > 0
     assert check.invoke(example("recompute_statistics")) == {"drifted": 0, "failed": 0, "finished": True}
+
+
+def test_tokens_are_an_identity_providers_where_there_is_one(
+    emulate: Emulate, tables: str, make_token: MakeToken
+) -> None:
+    """With the layer that the template attaches then; a function without it has no cryptography."""
+    with providing() as provider:
+        provider.publish(public(by_rsa().key, kid="r"), public(by_curve().key, kid="c"))
+        statistics = emulate("GetStatistics", JWKS_URL=provider.url)
+        for by, kid in ((by_rsa(), "r"), (by_curve(), "c")):
+            answer = statistics.invoke(example("get_statistics", issued(by, kid)))
+            assert answer["statusCode"] == 200, content(answer)
+        strangers = issued(replace(by_rsa(), key=by_rsa().stranger), "r")
+        for token in (make_token("asesor"), strangers, issued(by_rsa(), "unknown")):
+            assert statistics.invoke(example("get_statistics", token))["statusCode"] == 401
+        assert provider.asked == ["/keys"]
 
 
 def test_a_fault_is_logged_and_not_told(emulate: Emulate, store: str, make_token: MakeToken) -> None:

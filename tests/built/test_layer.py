@@ -80,6 +80,7 @@ def test_a_function_imports_the_layer_alone_and_little_of_it(
     # The schedule's function reports a metric, and nobody waits for it.
     slow = SLOW_TO_IMPORT - ({"aws_lambda_powertools"} if folder == "recompute_statistics" else set())
     assert not slow & modules.keys()
+    assert "teaching.http.jwks" not in modules
     standard = str(Path(modules["os"] or "").parent)
     own = (str(layer), str(ROOT / "functions" / folder), standard)
     elsewhere = {name: file for name, file in modules.items() if file and not file.startswith(own)}
@@ -98,13 +99,17 @@ def test_an_endpoint_imports_no_more_than_its_work_takes(
     assert len(of_layer) <= MODULES_MOST, sorted(of_layer)
 
 
-def test_every_module_has_bytecode_that_lambda_takes_as_it_is(layer: Path, python: str) -> None:
+@pytest.mark.parametrize(("of", "least"), [("layer", 300), ("cryptography_layer", 100)])
+def test_every_module_has_bytecode_that_lambda_takes_as_it_is(
+    request: pytest.FixtureRequest, python: str, of: str, least: int
+) -> None:
     """That of others stands for its source; ours is beside it, which tracebacks show."""
+    layer: Path = request.getfixturevalue(of)
     package = layer / "python" / "teaching"
     command = [python, "-c", READ_BYTECODE, str(layer)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
-    assert len(told) > 300
+    assert len(told) > least
     for file, (flags, name) in told.items():
         assert flags == 0b01, f"{file}: not an unchecked hash"
         source = Path(file).relative_to(layer).with_suffix(".py")
@@ -264,3 +269,31 @@ def test_it_is_small(layer: Path, tmp_path: Path) -> None:
         for path in files:
             archive.write(path, path.relative_to(layer))
     assert (tmp_path / "layer.zip").stat().st_size < 7 * MEGABYTE
+
+
+def test_cryptography_is_in_a_layer_of_its_own_for_both_architectures(
+    layer: Path, cryptography_layer: Path, python: str
+) -> None:
+    assert not (layer / "python" / "cryptography").exists()
+    assert [path.name for path in cryptography_layer.iterdir()] == ["python"]
+    packages = cryptography_layer / "python"
+    modules = list(packages.rglob("*.so"))
+    assert {path.name for path in packages.iterdir() if path.is_dir()} == {"cffi", "cryptography"}
+    assert {path.name.split("-", 2)[2] for path in modules} == {
+        "aarch64-linux-gnu.so",
+        "x86_64-linux-gnu.so",
+    }
+    assert len({path.name.partition(".")[0] for path in modules}) * 2 == len(modules) == 4
+
+
+def test_the_two_layers_are_all_that_verifying_needs(
+    layer: Path, cryptography_layer: Path, python: str
+) -> None:
+    path = os.pathsep.join([str(layer / "python"), str(cryptography_layer / "python")])
+    command = [python, "-S", "-B", "-c", IMPORT_APP.replace("import app", "import teaching.http.jwks"), ""]
+    done = subprocess.run(command, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    files = {name: file for name, file in json.loads(done.stdout).items() if file}
+    standard = str(Path(files["os"]).parent)
+    own = (str(layer), str(cryptography_layer), standard)
+    assert {name: file for name, file in files.items() if not file.startswith(own)} == {}

@@ -13,6 +13,8 @@ from moto import mock_aws
 from local import deploy, destroy, template, tokens
 from local.account import Account, AccountError, Target, target
 from teaching.records_queue import record_of
+from tests.provider import Provider, providing, public
+from tests.signed import by_curve, by_rsa
 
 REGION = "ap-southeast-3"
 KEY = "k" * 48
@@ -113,6 +115,42 @@ def test_a_key_that_cannot_be_used_stops_before_anything_is_made(
     make_secret(account, text)
     with pytest.raises(AccountError, match="cannot be used"):
         deploy.look(account, dev, FACTS)
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with providing() as provider:
+        provider.publish(public(by_rsa().key, kid="first"), public(by_curve().key))
+        yield provider
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_with_an_identity_provider_no_secret_is_wanted_nor_made(
+    account: Account,
+    provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    stage: str,
+) -> None:
+    where = target(stage, parameters=f"JwksUrl={provider.url}")
+    make_stack(account, where, JwksUrl=provider.url)
+    monkeypatch.setattr(deploy, "deploy", lambda where: None)
+    for name, value in (("STAGE", stage), ("PARAMETERS", f"JwksUrl={provider.url}"), ("YES", "1")):
+        monkeypatch.setenv(name, value)
+    assert deploy.main() == 0
+    told = capsys.readouterr().out
+    assert "take tokens that are signed with first (RS256), a key (ES256)" in told
+    assert "A token of your identity provider" in told
+    assert account.client("secretsmanager").list_secrets()["SecretList"] == []
+
+
+def test_keys_of_an_identity_provider_that_cannot_be_used_stop_before_anything_is_made(
+    account: Account, provider: Provider
+) -> None:
+    provider.publish()
+    where = target("dev", parameters=f"JwksUrl={provider.url}")
+    with pytest.raises(AccountError, match=f"JwksUrl={provider.url} cannot be used: it has no public key"):
+        deploy.look(account, where, template.read(**where.parameters))
 
 
 def test_a_region_that_is_not_enabled_is_named(account: Account) -> None:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 
@@ -17,7 +18,9 @@ from benchmarks.programme import programme
 from local import demo, reset, store
 from local.load import LoadError, call, load
 from local.template import ROOT
+from tests.provider import issued, providing, public
 from tests.server import LONGEST_START, environment, started
+from tests.signed import ABSENT, by_rsa
 
 LOADED = 300
 
@@ -89,6 +92,23 @@ def test_signals_at_once_end_the_server_as_one_does(
     assert "Exception ignored" not in server.said
 
 
+def test_with_a_jwks_it_takes_the_tokens_of_an_identity_provider_and_makes_none(tmp_path: Path) -> None:
+    roles = {"realm_access": {"roles": ["admin", "offline_access"]}}
+    with providing() as provider:
+        provider.publish(public(by_rsa().key, kid="first"))
+        parameters = f"JwksUrl={provider.url} TokenRoleClaim=realm_access.roles"
+        with started(tmp_path, PARAMETERS=parameters) as server:
+            assert "Tokens are those of your identity provider" in server.said
+            assert "Bearer $TOKEN" in server.said
+            assert not call(server.url, "people")
+            token = issued(by_rsa(), "first", sub=demo.ADMIN.id, role=ABSENT, **roles)
+            told = server.get("/api/teaching/submissions/statistics", token)
+            assert told["data"]["submission_total"]["total"] > 0
+            with pytest.raises(HTTPError, match="401"):
+                server.get("/api/teaching/submissions/statistics")
+            assert server.end(signal.SIGTERM) == 0
+
+
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -101,6 +121,8 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
+        ({"PARAMETERS": "JwksUrl"}, 'PARAMETERS is not "Name=value …": JwksUrl'),
+        ({"PARAMETERS": "JwksURL=https://a.example"}, "PARAMETERS: template.yaml has no JwksURL"),
         ({"PORT": "many"}, "PORT must be 1 to 65535"),
         ({"HOST": "no.such.host.invalid"}, "HOST=no.such.host.invalid is no address of this machine"),
         ({"HOST": "192.0.2.1"}, "HOST=192.0.2.1 is no address of this machine"),

@@ -61,12 +61,25 @@ def test_a_token_may_be_anybodys(facts: Template, tmp_path: Path) -> None:
     assert claims(facts, tmp_path, made.stdout.strip())["sub"] == SUB
 
 
+def test_a_token_has_its_claims_where_the_parameters_say() -> None:
+    facts = template.read(TokenRoleClaim="app.role", TokenSubjectClaim="https://app.example/id")
+    told = jwt.decode(tokens.token(facts, "k" * 32, "asesor", SUB), options={"verify_signature": False})
+    assert told["app"] == {"role": "asesor"}
+    assert told["https://app.example/id"] == SUB
+    assert not told.keys() & {"sub", "role"}
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
         ({}, "ROLE must be one of admin, asesor, participant"),
         ({"ROLE": "teacher"}, "ROLE must be one of"),
         ({"ROLE": "asesor", "SUB": "7"}, "SUB must be a lower-case UUID"),
+        (
+            {"ROLE": "asesor", "PARAMETERS": "JwksUrl=https://a.example"},
+            "tokens come from your identity provider",
+        ),
+        ({"ROLE": "asesor", "PARAMETERS": "JwksUrl"}, "PARAMETERS is not"),
         ({"ROLE": "asesor", "SUB": SUB.upper().replace("1", "A")}, "SUB must be a lower-case UUID"),
     ],
 )

@@ -1,5 +1,8 @@
 """No route takes a bad token, and none looks at anything else of its request."""
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,9 +10,11 @@ import pytest
 from local import template
 from local.template import Route
 from teaching import dynamo
-from teaching.http import auth
+from teaching.http import auth, jwks
+from teaching.settings import settings
 from tests import signed
 from tests.examples import example
+from tests.provider import public
 from tests.support import call
 
 TEMPLATE = template.read()
@@ -45,6 +50,31 @@ def test_a_bad_token_is_401_before_anything_else(route: Route) -> None:
             taken[name] = answer
     assert not taken
     assert tried > 100
+
+
+@pytest.mark.parametrize("make", [signed.by_rsa, signed.by_curve], ids=["RS256", "ES256"])
+def test_nor_is_a_bad_one_of_an_identity_provider_taken(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[], signed.By]
+) -> None:
+    """On one route: which keys there are makes no difference to what a route does."""
+    by = make()
+    published = jwks.PublishedKeys()
+    content = json.dumps({"keys": [public(by.key)]}).encode()
+    monkeypatch.setattr(jwks, "fetched", lambda url: content)
+    monkeypatch.setattr(jwks, "published_keys", published)
+    monkeypatch.setattr(
+        auth, "settings", lambda: replace(settings(), jwks_url="https://auth.teaching.example")
+    )
+    taken = {}
+    tried = 0
+    for name, headers in signed.bad_headers(by):
+        tried += 1
+        answer = call("get_statistics", example("get_statistics", headers=headers))
+        if (answer.status, answer.headers, answer.text) != REFUSED:
+            taken[name] = answer
+    assert not taken
+    assert tried > 300
+    assert auth.caller_of(signed.bearing(by.signed()))
 
 
 def test_each_bad_token_is_bad_for_one_reason() -> None:

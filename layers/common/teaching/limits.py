@@ -30,6 +30,8 @@ SEARCH_LEAST, SEARCH_MOST = 2, 100
 SCORE_LEAST = 0
 SCORE_DIGITS = 15
 """A JSON number of up to 15 digits survives every client's floating point unchanged."""
+JWKS_BYTES = 64 * 1024
+"""Of the keys that an identity provider publishes."""
 
 # Texts, in characters.
 NOTE_MOST = 10_000

@@ -1,6 +1,7 @@
 """What the environment says, read once on first use.
 
-template.yaml sets every variable named here; a missing one is an error that names it.
+template.yaml sets every variable named here; a missing one is an error that names it, but for one that has a
+default.
 """
 
 import os
@@ -23,7 +24,11 @@ class Settings:
     token_secret_name: str
     token_issuer: str
     token_audience: str
+    token_role_claim: str
+    token_subject_claim: str
     maximum_token_hours: float
+    jwks_url: str = ""
+    """Of an identity provider; empty where tokens are signed with the secret's key."""
 
 
 class MissingSettings(Exception):
@@ -34,7 +39,8 @@ class MissingSettings(Exception):
 def settings() -> Settings:
     """Raises `MissingSettings`."""
     types = get_type_hints(Settings)
-    missing = [name.upper() for name in types if not os.environ.get(name.upper())]
+    given = {name: text for name in types if (text := os.environ.get(name.upper()))}
+    missing = [name.upper() for name in types if name not in given and not hasattr(Settings, name)]
     if missing:
         raise MissingSettings(f"not set in the environment: {', '.join(missing)}")
-    return Settings(**{name: kind(os.environ[name.upper()]) for name, kind in types.items()})
+    return Settings(**{name: types[name](text) for name, text in given.items()})

@@ -16,7 +16,7 @@ from local.gateway import Gateway
 from local.template import ROOT, Template
 from teaching.errors import Unavailable
 from teaching.http import keys as module
-from teaching.http.keys import AGAIN_SECONDS, KEYS_SECONDS, METRIC, Keys, UnusableSecret, keys_of
+from teaching.http.keys import AGAIN_SECONDS, KEYS_SECONDS, METRIC, Keys, UnusableKeys, keys_of
 from tests.signed import KEY, PREVIOUS
 
 
@@ -138,7 +138,7 @@ each_broken = pytest.mark.parametrize(
 
 @pytest.mark.parametrize("text", UNUSABLE.values(), ids=UNUSABLE)
 def test_what_holds_no_key_for_us_says_why_without_showing_it(text: str | None) -> None:
-    with pytest.raises(UnusableSecret) as error:
+    with pytest.raises(UnusableKeys) as error:
         keys_of(text)
     assert str(error.value)
     assert all(key not in str(error.value) for key in (KEY, PREVIOUS, "weak"))

@@ -12,7 +12,7 @@ from teaching.http import startup
 def done(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What is made ready, in any order."""
     made: list[str] = []
-    monkeypatch.setattr(startup, "token_keys", lambda: made.append("key"))
+    monkeypatch.setattr(startup, "accepted_keys", lambda: made.append("key"))
     monkeypatch.setattr(dynamo, "client", lambda: None)
     monkeypatch.setattr(dynamo, "connect", lambda: made.append("connection"))
     yield made
@@ -46,7 +46,7 @@ def test_what_cannot_be_had_does_not_end_the_loading(
     monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
     match failing:
         case "key":
-            monkeypatch.setattr(startup, "token_keys", fail)
+            monkeypatch.setattr(startup, "accepted_keys", fail)
         case "connection":
             monkeypatch.setattr(dynamo, "connect", fail)
         case _:

@@ -1,4 +1,4 @@
-"""The keys that tokens are signed with, from Secrets Manager.
+"""The keys that tokens are signed with, from Secrets Manager; and how keys are kept, wherever they are from.
 
 The secret is `{"current": "…", "previous": "…"}`, the previous one optional. Both are accepted, so a key
 is rotated by publishing the new one and waiting `KEYS_SECONDS` before the issuer signs with it. A secret
@@ -7,6 +7,8 @@ that cannot be used leaves the keys that are known as they are; where none is kn
 
 import json
 import time
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, TypeVar
 
 import jwt
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,25 +25,34 @@ AGAIN_SECONDS = 30
 """How long after a look that brought no keys there is another."""
 METRIC = "UnusableTokenSecret"
 
-_REMEDY = (
-    'Give the secret the value {"current": "<the key that tokens are signed with, 32 bytes or more>"}; '
-    "it is read again within %s seconds, nothing needs to be deployed"
-)
+Key = TypeVar("Key")
 
 
-class UnusableSecret(Exception):
-    """The secret holds no keys for us, and will not until somebody changes it; the message shows no key."""
+class UnusableKeys(Exception):
+    """There are no keys for us, nor will be until somebody changes something; the message shows no key."""
 
 
-class Keys:
+class KeptKeys(ABC, Generic[Key]):
     """The accepted keys, fetched again every `KEYS_SECONDS`, and kept while there are no better ones."""
 
+    what: ClassVar[str]
+    """As the log calls that which cannot be used."""
+    remedy: ClassVar[str]
+
     def __init__(self) -> None:
-        self._keys: tuple[str, ...] = ()
-        self._next_look = float("-inf")
+        self._keys: tuple[Key, ...] = ()
+        self._last_look = self._next_look = float("-inf")
         self._told = False
 
-    def __call__(self) -> tuple[str, ...]:
+    @abstractmethod
+    def place(self) -> dict[str, str]:
+        """Where the keys are, for the log."""
+
+    @abstractmethod
+    def fetch(self) -> tuple[Key, ...]:
+        """Raises `UnusableKeys`; `Unavailable` when it is worth trying again at once."""
+
+    def __call__(self) -> tuple[Key, ...]:
         """Raises `Unavailable` where no key is known."""
         if time.monotonic() > self._next_look:
             self._look()
@@ -50,13 +61,14 @@ class Keys:
         return self._keys
 
     def _look(self) -> None:
+        self._last_look = time.monotonic()
         try:
-            self._keys = _fetch_keys(settings().token_secret_name)
+            self._keys = self.fetch()
         except Unavailable:
             if not self._keys:
                 raise
             self._next_look = time.monotonic() + AGAIN_SECONDS
-        except UnusableSecret as error:
+        except UnusableKeys as error:
             self._next_look = time.monotonic() + AGAIN_SECONDS
             self._tell(str(error))
         else:
@@ -71,14 +83,26 @@ class Keys:
         self._told = True
         effect = "the keys known before stay" if self._keys else "no token is accepted"
         logger().error(
-            "the token secret cannot be used: %s",
+            f"the {self.what} cannot be used: %s",
             effect,
-            extra={
-                "secret": settings().token_secret_name,
-                "reason": why,
-                "remedy": _REMEDY % AGAIN_SECONDS,
-            },
+            extra={**self.place(), "reason": why, "remedy": self.remedy},
         )
+
+
+class Keys(KeptKeys[str]):
+    """Those of the secret that `TOKEN_SECRET_NAME` names."""
+
+    what = "token secret"
+    remedy = (
+        'Give the secret the value {"current": "<the key that tokens are signed with, 32 bytes or more>"}; '
+        f"it is read again within {AGAIN_SECONDS} seconds, nothing needs to be deployed"
+    )
+
+    def place(self) -> dict[str, str]:
+        return {"secret": settings().token_secret_name}
+
+    def fetch(self) -> tuple[str, ...]:
+        return _fetch_keys(settings().token_secret_name)
 
 
 token_keys = Keys()
@@ -97,7 +121,7 @@ def _count_unusable() -> None:
 
 
 def _fetch_keys(secret: str) -> tuple[str, ...]:
-    """Raises `UnusableSecret`; `Unavailable` when it is worth trying again."""
+    """Raises `UnusableKeys`; `Unavailable` when it is worth trying again."""
     client = aws.create_client("secretsmanager", read_timeout=2)
     try:
         stored = client.get_secret_value(SecretId=secret)
@@ -106,25 +130,25 @@ def _fetch_keys(secret: str) -> tuple[str, ...]:
     except ClientError as error:
         if dynamo.may_pass(error):
             raise Unavailable() from error
-        raise UnusableSecret(f"Secrets Manager answers {dynamo.code_of(error)}") from error
+        raise UnusableKeys(f"Secrets Manager answers {dynamo.code_of(error)}") from error
     return keys_of(stored.get("SecretString"))
 
 
 def keys_of(text: str | None) -> tuple[str, ...]:
-    """The keys in the secret's text. Raises `UnusableSecret`."""
+    """The keys in the secret's text. Raises `UnusableKeys`."""
     if text is None:
-        raise UnusableSecret("it is binary, not text")
+        raise UnusableKeys("it is binary, not text")
     try:
         stored = json.loads(text)
     except (ValueError, RecursionError):
-        raise UnusableSecret("it is not JSON") from None
+        raise UnusableKeys("it is not JSON") from None
     if not isinstance(stored, dict):
-        raise UnusableSecret("it is not a JSON object")
+        raise UnusableKeys("it is not a JSON object")
     keys = tuple(stored[name] for name in ("current", "previous") if stored.get(name))
     if not keys:
-        raise UnusableSecret("it has no key, neither current nor previous")
+        raise UnusableKeys("it has no key, neither current nor previous")
     if not all(isinstance(key, str) and _is_usable(key) for key in keys):
-        raise UnusableSecret(f"a key is not a shared secret of at least {KEY_BYTES} bytes")
+        raise UnusableKeys(f"a key is not a shared secret of at least {KEY_BYTES} bytes")
     return keys
 
 

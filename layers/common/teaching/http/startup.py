@@ -5,16 +5,16 @@ import os
 from contextlib import suppress
 
 from teaching import dynamo
-from teaching.http.keys import token_keys
+from teaching.http.auth import accepted_keys
 
 
 def prepare() -> None:
-    """The key and a connection to DynamoDB, once everything is imported; elsewhere than in Lambda nothing.
+    """The keys and a connection to DynamoDB, once everything is imported; elsewhere than in Lambda nothing.
 
     What cannot be had now the first request will ask for again, and answer.
     """
     if "AWS_LAMBDA_RUNTIME_API" not in os.environ:
         return
     with suppress(Exception):
-        dynamo.both(token_keys, dynamo.connect)
+        dynamo.both(accepted_keys, dynamo.connect)
     gc.freeze()

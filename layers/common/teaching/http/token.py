@@ -1,11 +1,11 @@
 """The rules of a bearer token: what is taken, to the character (README, "Tokens"). Pure.
 
-The algorithm is pinned here and never read from the token. PyJWT does the signature; names, types and
-times are judged here, for it forgives more than we do.
+A key has one algorithm, which is never read from the token: a shared key `ALGORITHM`, a published one its
+own. PyJWT does the signature; names, types and times are judged here, for it forgives more than we do.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class Expected:
     issuer: str
     audience: str
     longest_seconds: float
+    of_provider: bool = False
+    """Whether an identity provider makes them, which says in other ways whom a token is for."""
 
 
 def bearer_token(authorization: str) -> str:
@@ -46,21 +48,33 @@ def bearer_token(authorization: str) -> str:
     return token
 
 
-def signed_claims(token: str, keys: Iterable[str]) -> dict[str, Any]:
-    """The claims, once one of the keys has signed them; what they say is still to be judged.
+def signed_claims(
+    token: str, keys_for: Callable[[dict[str, Any]], Iterable[str | jwt.PyJWK]]
+) -> dict[str, Any]:
+    """The claims, once one of the keys for the token's header has signed them; what they say is still to be
+    judged.
 
-    Raises `Unauthorized`.
+    Raises `Unauthorized`, and what `keys_for` raises.
     """
-    for key in keys:
+    header = _object(_decoded(token.partition(".")[0]))
+    _check_header(header)
+    for key in keys_for(header):
+        algorithm = key.algorithm_name if isinstance(key, jwt.PyJWK) else ALGORITHM
         try:
-            signed = _signatures.decode_complete(token, key, algorithms=[ALGORITHM])
+            payload = _signatures.decode(token, key, algorithms=[algorithm])
         except jwt.InvalidSignatureError:
             continue
         except jwt.InvalidTokenError:
             raise Unauthorized() from None
-        _check_header(_object(jwt.utils.base64url_decode(token.partition(".")[0])))
-        return _object(signed["payload"])
+        return _object(payload)
     raise Unauthorized()
+
+
+def _decoded(part: str) -> bytes:
+    try:
+        return jwt.utils.base64url_decode(part)
+    except ValueError:
+        raise Unauthorized() from None
 
 
 def _object(content: bytes) -> dict[str, Any]:
@@ -92,10 +106,37 @@ def check_claims(claims: dict[str, Any], expected: Expected, now: float) -> None
         raise Unauthorized()
     if "nbf" in claims and _seconds(claims, "nbf") > now:
         raise Unauthorized()
-    if claims.get("iss") != expected.issuer or claims.get("aud") != expected.audience:
+    if claims.get("iss") != expected.issuer or not _is_for(claims, expected):
         raise Unauthorized()
     if not isinstance(claims.get("jti", ""), str):
         raise Unauthorized()
+
+
+def _is_for(claims: dict[str, Any], expected: Expected) -> bool:
+    """Whether the audience is the expected one; of a provider's token, whether it is among several (RFC 7519,
+    4.1.3). Cognito's access tokens have none, and name the client that they were made for.
+    """
+    audience = claims.get("aud")
+    if expected.of_provider and isinstance(audience, list):
+        return expected.audience in audience and all(isinstance(each, str) for each in audience)
+    if expected.of_provider and "aud" not in claims and claims.get("token_use") == "access":
+        audience = claims.get("client_id")
+    return bool(audience == expected.audience)
+
+
+def claim(claims: dict[str, Any], name: str) -> Any:
+    """The claim of that name (`path`), None where there is none."""
+    value: Any = claims
+    for part in path(name):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def path(name: str) -> list[str]:
+    """Where the claim of a configured name is: a dot leads into an object (`realm_access.roles`), but not in
+    a name with a colon (`cognito:groups`, `https://teaching.example/role`).
+    """
+    return [name] if ":" in name else name.split(".")
 
 
 def _seconds(claims: dict[str, Any], name: str) -> int:
