@@ -164,7 +164,8 @@ def document(facts: Template) -> Json:
 def _token_rules(facts: Template) -> str:
     hours = next(iter(facts.functions.values())).environment["MAXIMUM_TOKEN_HOURS"]
     return (
-        "HS256, with `sub` (the user's id), `role`, `exp`, `iat`, `iss` and `aud`; valid for at most "
+        "HS256, or RS256 or ES256 of an identity provider; with `sub` (the user's id), `role`, `exp`, `iat`, "
+        "`iss` and `aud`; valid for at most "
         f"{hours} hours unless the stack says otherwise, and until then with the rights of its `role`"
     )
 

@@ -50,6 +50,8 @@ who did so before. botocore reads the authorities anew for each connection: its 
 3 ms. Others are named by the environment's `AWS_CA_BUNDLE`.
 """
 UNUSED = (
+    "*.dist-info",
+    "bin",
     "annotated_types/test_cases.py",
     # Of Powertools its Logger and Metrics are used, which bring `tracing` and `jmespath_utils` with them.
     "aws_lambda_powertools/event_handler",
@@ -69,6 +71,8 @@ def build(folder: Path, version: str, layer: Path = HERE) -> None:
         install(layer / "requirements.txt", python, platform, version)
     if layer == HERE:
         trim(python)
+    for metadata in python.glob("*.dist-info"):
+        remove(metadata)
     if (layer / "teaching").exists():
         shutil.copytree(layer / "teaching", python / "teaching", ignore=shutil.ignore_patterns("__pycache__"))
     # Of a function's folder everything is deployed, also what running it here has left.
@@ -97,8 +101,6 @@ def install(requirements: Path, into: Path, platform: str, version: str) -> None
         target = ["--target", fresh, "--platform", platform, "--python-version", version]
         subprocess.run([*pip, *target], check=True, stdout=sys.stderr)
         name_for(Path(fresh), platform, version)
-        for unused in (*Path(fresh).glob("*.dist-info"), *Path(fresh).glob("bin")):
-            remove(unused)
         shutil.copytree(fresh, into, dirs_exist_ok=True)
 
 

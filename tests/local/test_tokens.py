@@ -6,6 +6,7 @@ import jwt
 import pytest
 
 from local import demo, template, tokens
+from local.functions import LAYER
 from local.template import ROOT, Template
 
 SUB = "11111111-2222-4333-8444-555555555555"
@@ -15,7 +16,7 @@ def make_token(folder: Path, **variables: str) -> "subprocess.CompletedProcess[s
     return subprocess.run(
         [sys.executable, "-m", "local.tokens"],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "DATA_DIR": str(folder), **variables},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": LAYER, "DATA_DIR": str(folder), **variables},
         capture_output=True,
         text=True,
         check=False,
