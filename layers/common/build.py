@@ -71,8 +71,8 @@ def build(folder: Path, version: str, layer: Path = HERE) -> None:
         install(layer / "requirements.txt", python, platform, version)
     if layer == HERE:
         trim(python)
-    for metadata in python.glob("*.dist-info"):
-        remove(metadata)
+    for unused in (*python.glob("*.dist-info"), *python.glob("bin")):
+        remove(unused)
     if (layer / "teaching").exists():
         shutil.copytree(layer / "teaching", python / "teaching", ignore=shutil.ignore_patterns("__pycache__"))
     # Of a function's folder everything is deployed, also what running it here has left.
