@@ -4,16 +4,29 @@ change more, all the way, than its line here.
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import product
 from typing import NamedTuple
 
 import pytest
 
 from benchmarks import writes
-from benchmarks.load import Part, Spread, loaded
+from benchmarks.load import Part, Spread, World, loaded
 from benchmarks.meter import Cost, metered
-from benchmarks.requests import BUDGETS, Line, every_request, keeps, list_requests, other_requests, spent
+from benchmarks.requests import (
+    BUDGETS,
+    Line,
+    callers,
+    endpoint,
+    every_request,
+    keeps,
+    list_requests,
+    other_requests,
+    spent,
+)
 from benchmarks.writes import BATCH, Supply
 from local.template import Template
+from teaching.grading.rules import Scope, SubmissionFilters
+from teaching.tally.tree import LEAF_MOST
 
 RANDOM_PAGES = 100
 TALLIES = "TalliesTable"
@@ -82,9 +95,29 @@ def test_totals_and_first_pages_cost_the_same_at_every_size(facts: Template) -> 
 
 
 @pytest.fixture(scope="module")
-def supply(facts: Template) -> Iterator[Supply]:
+def world(facts: Template) -> Iterator[World]:
     with loaded(facts, CHANGED, Spread.SKEWED, Part.KEPT) as (_, world):
-        yield Supply(world)
+        yield world
+
+
+@pytest.fixture(scope="module")
+def supply(world: World) -> Supply:
+    return Supply(world)
+
+
+def test_statistics_of_an_item_that_many_courses_share_are_one_trip(world: World) -> None:
+    """The other combinations are among `every_request`."""
+    courses: defaultdict[str, set[str]] = defaultdict(set)
+    for row in world.kept:
+        courses[row["item_id"]].add(row["course_id"])
+    shared = max(courses, key=lambda item: len(courses[item]))
+    assert len(courses[shared]) > 5
+    assert len(world.lists[Scope(item=shared).list]) > LEAF_MOST
+    for caller, course in product(callers(world), sorted(courses[shared])):
+        filters = SubmissionFilters.model_validate({"course_id": course, "material_item_id": shared})
+        with metered() as cost:
+            endpoint("get_statistics")(caller, filters)
+        assert (cost.trips, cost.requests, cost.reads <= 1) == (1, 1, True)
 
 
 def test_every_kind_of_change_has_a_budget() -> None:

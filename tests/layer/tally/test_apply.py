@@ -262,6 +262,27 @@ def test_trees_are_whole_after_every_batch_of_moves_and_removals(seed: int) -> N
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", range(2))
+def test_scores_of_groups_follow_every_batch_of_moves_and_removals(seed: int) -> None:
+    random = Random(seed)
+    state = State()
+    for _ in range(30):
+        told = set()
+        for _ in range(random.choice([1, 3, 12])):
+            identity = f"{random.randrange(60):02}"
+            if random.random() < 0.2 and f"row#{identity}" in state.counted:
+                del state.counted[f"row#{identity}"]
+            else:
+                label = f"{random.choice(['submitted', 'graded'])}#{random.randrange(4)}"
+                state.set(identity, random.randrange(100), label, random.randrange(100))
+            told.add(f"row#{identity}")
+        assert not apply(told, state).failed
+        assert_lists_are(state)
+        now = tuple(counted.entries["all"] for counted in state.counted.values())
+        assert totals("all") == tree.total(Leaf(now))
+
+
+@pytest.mark.usefixtures("small")
 def test_a_list_whose_rows_leave_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
     for most in ("LEAF_MOST", "BRANCH_MOST", "ROOT_MOST", "ROOT_OF_LEAVES_MOST"):
         monkeypatch.setattr(tree, most, 8)

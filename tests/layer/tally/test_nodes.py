@@ -1,5 +1,7 @@
 """Rows of the table and back, and what they weigh."""
 
+import json
+import zlib
 from decimal import Decimal
 from random import Random
 from uuid import UUID
@@ -53,6 +55,49 @@ def test_a_branch_comes_back_as_it_was() -> None:
     root = built[ROOT]
     assert isinstance(root, Branch)
     assert stored("list", root) == (root, 7)
+
+
+def grouped(number: int, groups: int) -> Branch:
+    """The root of a list whose labels name so many groups."""
+    random = Random(groups)
+    names = [str(UUID(int=random.getrandbits(128), version=4)) for _ in range(groups)]
+    of = [entry._replace(label=f"{entry.label}#{random.choice(names)}") for entry in entries(number)]
+    root = tree.build(of, nodes.new_name)[ROOT]
+    assert isinstance(root, Branch)
+    assert len(tree.total(root).scores_of) == groups
+    return root
+
+
+@pytest.mark.parametrize("groups", [1, 2, 10])
+def test_a_branch_whose_labels_name_groups_comes_back_as_it_was(groups: int) -> None:
+    root = grouped(999, groups)
+    assert stored("list", root) == (root, 7)
+
+
+def test_a_branch_that_does_not_know_the_scores_of_groups_is_to_be_built_anew() -> None:
+    for groups in (1, 2):
+        row = nodes.node_row(("list", ROOT), grouped(999, groups), 7)
+        columns = json.loads(zlib.decompress(row["columns"]))
+        columns["scores"] = columns["scores"].partition("|")[0]
+        dynamo.put(settings().tallies_table, row | {"columns": zlib.compress(json.dumps(columns).encode())})
+        read = nodes.read_nodes([("list", ROOT)], consistent=True)["list", ROOT]
+        assert (read.node is None) == (groups > 1)
+
+
+def test_a_branch_of_five_hundred_groups_weighs_90_kb_at_most() -> None:
+    """As full as it may be, of half a million rows."""
+    random = Random(1)
+    names = [str(UUID(int=random.getrandbits(128), version=4)) for _ in range(500)]
+
+    def below() -> tree.Sum:
+        counts = {f"{label}#{name}": random.randrange(1, 30) for label in ("a", "b", "c") for name in names}
+        return tree.sum_of(counts, {name: Decimal(random.randrange(400, 2000)) for name in names})
+
+    children = [tree.Child(("", ""), nodes.new_name(), 9, below()) for _ in range(66)]
+    for piece in tree.cut(Branch(tuple(children))):
+        row = nodes.node_row(("list", "node"), piece, 9)
+        assert tree.size(piece) == 33
+        assert len(row["columns"]) + len(row["ids"]) <= 90 * 1024
 
 
 @pytest.mark.parametrize("damage", [{"columns": b"rubbish"}, {"columns": None}, {"ids": b"123"}])

@@ -77,6 +77,50 @@ def test_the_total_counts_by_label_and_sums_scores() -> None:
     assert tree.total(built[ROOT]) == found
 
 
+groups = st.lists(
+    st.tuples(st.sampled_from(["graded", "submitted"]), st.sampled_from("abc"), st.integers(0, 9)),
+    max_size=60,
+)
+
+
+@given(groups)
+def test_scores_are_added_up_by_the_groups_that_labels_name(rows: list[tuple[str, str, int]]) -> None:
+    entries = [entry(time, f"{label}#{group}", score) for time, (label, group, score) in enumerate(rows)]
+    expected: dict[str, int] = {}
+    for _, group, score in rows:
+        expected[group] = expected.get(group, 0) + score
+    nodes = tree.build(entries, names())
+    assert in_order(nodes) == entries
+    found = tree.total(nodes[ROOT])
+    assert (found.scores, found.scores_of) == (sum(expected.values()), expected)
+
+
+def test_a_branch_of_many_labels_has_fewer_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "BRANCH_MOST", 9)
+    monkeypatch.setattr(tree, "ROOT_MOST", 9)
+    monkeypatch.setattr(tree, "COUNTS_MOST", 20)
+    monkeypatch.setattr(tree, "CHILDREN_LEAST", 3)
+    for labels, most in ((1, 9), (4, 5), (100, 3)):
+        entries = [entry(time, f"graded#{time % labels}") for time in range(400)]
+        nodes = tree.build(entries, names())
+        assert in_order(nodes) == entries
+        above = [node for node in nodes.values() if isinstance(node, Branch) and not over_leaves(nodes, node)]
+        assert max(map(tree.size, above)) <= most
+        root = nodes[ROOT]
+        for pieces in (tree.cut(root, least=2), tree.cut_at_end(root)):
+            assert [child for piece in pieces for child in children_of(piece)] == children_of(root)
+            assert max(map(tree.size, pieces)) <= most
+
+
+def over_leaves(nodes: dict[str, Node], branch: Branch) -> bool:
+    return isinstance(nodes[branch.children[0].node], Leaf)
+
+
+def children_of(node: Node) -> list[Child]:
+    assert isinstance(node, Branch)
+    return list(node.children)
+
+
 def test_a_branch_takes_only_what_is_newer_than_what_it_knows() -> None:
     empty = Sum({}, Decimal(0))
     branch = Branch((Child(LOWEST, "a", 3, empty), Child(("5", ""), "b", 3, empty)))

@@ -32,7 +32,7 @@ from teaching.http.batch import SIZE, each_once, or_failure
 from teaching.http.pages import PageQuery
 from teaching.records import SubmissionRecord
 from teaching.tally.nodes import Counted
-from teaching.tally.tree import Entry, Key, Leaf, Sum, Wanted, total
+from teaching.tally.tree import Entry, Key, Leaf, Sum, Wanted, group_of, total
 
 
 class Status(StrEnum):
@@ -389,23 +389,18 @@ class Scope(NamedTuple):
         """The labels in the list that meet the scope and the status (None: any)."""
 
         def wanted(label: str) -> bool:
-            _, _, course = label.partition("#")
+            course = group_of(label)
             # Only in the lists of items do labels name courses.
             is_of_course = not course or self.course in (None, course)
             return is_of_course and status in (None, status_of(label))
 
         return wanted
 
-    def of_one_course(self, totals: Sum) -> Sum | None:
-        """Of an item's totals those of the course; None where graded ones are in several courses, for their
-        scores are added up together.
-        """
-        graded = [label for label in totals.counts if status_of(label) == Status.GRADED]
-        if len(graded) > 1:
-            return None
+    def of_course(self, totals: Sum) -> Sum:
+        """Of an item's totals those of the course."""
         wanted = self.wants(None)
         counts = {label: count for label, count in totals.counts.items() if wanted(label)}
-        return Sum(counts, totals.scores if counts.keys() & graded else Decimal(0))
+        return Sum(counts, totals.scores_of.get(self.course or "", Decimal(0)))
 
     @classmethod
     def asked(cls, filters: SubmissionFilters, sees_only: str | None) -> "Scope | None":

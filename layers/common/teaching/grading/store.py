@@ -5,7 +5,6 @@ Costs are sequential round trips of requests that succeed at first; every functi
 """
 
 import json
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -76,8 +75,7 @@ def page(caller: Caller, query: SubmissionQuery) -> Page[SubmissionRow]:
 def statistics(caller: Caller, filters: SubmissionFilters = ALL) -> Statistics:
     """One round trip, however many submissions there are; a list that is new or lost takes one or two more.
 
-    A course of an item that was handed in in several courses takes a trip for each level of the item's tree,
-    and half a unit for each 80 of its submissions. Raises `Damaged`.
+    Raises `Damaged`.
     """
     scope = Scope.asked(filters, caller.sees_only)
     if scope is None:
@@ -88,13 +86,8 @@ def statistics(caller: Caller, filters: SubmissionFilters = ALL) -> Statistics:
     if totals is None:
         return rules.statistics(_totals_of_new(scope))
     if scope.course and scope.item:
-        totals = scope.of_one_course(totals) or _totals_of_course(scope)
+        totals = scope.of_course(totals)
     return rules.statistics(totals)
-
-
-def _totals_of_course(scope: Scope) -> Sum:
-    """Of an item that has graded submissions in several courses: its tree adds up the scores of all."""
-    return rules.summed(tally.rows_at([scope.list], scope.wants(None), 0, sys.maxsize).rows)
 
 
 def _entries_of(participant: str) -> list[Entry]:

@@ -13,7 +13,7 @@ what, which version of the row that was (`of`), and where it may be besides (`cl
 
 import json
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -220,9 +220,17 @@ def _branch_columns(branch: Branch) -> tuple[dict[str, Any], bytes]:
         "versions": [child.version for child in children],
         "labels": labels,
         "counts": [[child.sum.counts.get(label, 0) for child in children] for label in labels],
-        "scores": _scores_column([child.sum.scores for child in children]),
+        "scores": "|".join(
+            _scores_column([child.sum.by_group().get(group, Decimal(0)) for child in children])
+            for group in _groups(labels)
+        ),
     }
     return columns, b"".join(bytes.fromhex(child.node) for child in children)
+
+
+def _groups(labels: Iterable[str]) -> list[str]:
+    """The groups that labels name, in order; where they name none, the one without a name."""
+    return sorted({tree.group_of(label) for label in labels}) or [""]
 
 
 def _node(row: Item) -> Node | None:
@@ -257,17 +265,17 @@ def _branch(columns: Mapping[str, Any], packed_names: bytes) -> Branch:
     names = [hexed[start : start + digits] for start in range(0, len(hexed), digits)]
     first_time, first_id = columns["first"]
     lows = zip([first_time, *_times(columns["times"])], [first_id, *columns["ids"]], strict=True)
-    scores = _scores(columns["scores"], length)
-    counts = columns["counts"]
-    sums = [
-        Sum(
-            {label: of[at] for label, of in zip(columns["labels"], counts, strict=True) if of[at]},
-            scores[at],
-        )
-        for at in range(length)
-    ]
+    counts = dict(zip(columns["labels"], columns["counts"], strict=True))
+    of_groups = zip(_groups(counts), columns["scores"].split("|"), strict=True)
+    scores = {group: _scores(column, length) for group, column in of_groups}
+    sums = [_sum_at(at, counts, scores) for at in range(length)]
     children = zip(lows, names, columns["versions"], sums, strict=True)
     return Branch(tuple(Child(*fields) for fields in children))
+
+
+def _sum_at(at: int, counts: Mapping[str, Sequence[int]], scores: Mapping[str, Sequence[Decimal]]) -> Sum:
+    of_child = {label: column[at] for label, column in counts.items() if column[at]}
+    return tree.sum_of(of_child, {group: scores[group][at] for group in map(tree.group_of, of_child)})
 
 
 def _id_bytes(identity: str) -> bytes | None:

@@ -23,6 +23,10 @@ ROOT_OF_LEAVES_MOST = 200
 """Children of a root, 3 KB: beyond that a level more costs less to write, and a read."""
 ROOT_MOST = 350
 """Children of a root that are branches: that many only where there are more than a million rows."""
+COUNTS_MOST = 50_000
+"""Labels by children of a branch, 90 KB at most: where there are many labels it has fewer children."""
+CHILDREN_LEAST = 8
+"""That many children a branch may have in any case."""
 
 Key = tuple[str, str]
 """(time, id): the total order of a list."""
@@ -37,7 +41,7 @@ class Entry(NamedTuple):
     time: str
     id: str
     label: str
-    """What it is counted as."""
+    """What it is counted as. Behind a `#` it may name a group; in a list either all labels do or none."""
     score: Decimal = Decimal(0)
     """What it adds to the sum of its list."""
     tags: tuple[str, ...] = ()
@@ -55,10 +59,17 @@ class Sum(NamedTuple):
 
     counts: Mapping[str, int]
     scores: Decimal
+    """Of all."""
+    scores_of: Mapping[str, Decimal] = {}
+    """Of each group that its labels name."""
 
     def of(self, wanted: "Wanted") -> int:
         """The rows whose label is wanted."""
         return sum(count for label, count in self.counts.items() if wanted(label))
+
+    def by_group(self) -> Mapping[str, Decimal]:
+        """The scores of each group; where none is named, of the one without a name."""
+        return self.scores_of or {"": self.scores}
 
 
 Wanted = Callable[[str], bool]
@@ -100,20 +111,33 @@ class Change(NamedTuple):
     """The leaf is put even if it stays as it is, so that nobody puts it who has read it before."""
 
 
+def group_of(label: str) -> str:
+    """The group that a label names; empty where it names none."""
+    return label.partition("#")[2]
+
+
 def total(node: Node) -> Sum:
     """The sum of all that is at or below the node."""
     counts: dict[str, int] = {}
-    scores = Decimal(0)
+    scores: dict[str, Decimal] = {}
     if isinstance(node, Leaf):
         for entry in node.entries:
             counts[entry.label] = counts.get(entry.label, 0) + 1
-            scores += entry.score
+            group = group_of(entry.label)
+            scores[group] = scores.get(group, Decimal(0)) + entry.score
     else:
         for child in node.children:
             for label, count in child.sum.counts.items():
                 counts[label] = counts.get(label, 0) + count
-            scores += child.sum.scores
-    return Sum(counts, scores)
+            for group, score in child.sum.by_group().items():
+                scores[group] = scores.get(group, Decimal(0)) + score
+    return sum_of(counts, scores)
+
+
+def sum_of(counts: Mapping[str, int], scores: Mapping[str, Decimal]) -> Sum:
+    """Of the scores of each group. They are added up in one order, for the same sum once they were stored."""
+    of_all = sum((scores[group] for group in sorted(scores)), Decimal(0))
+    return Sum(counts, of_all, {group: score for group, score in scores.items() if group})
 
 
 def size(node: Node) -> int:
@@ -121,11 +145,12 @@ def size(node: Node) -> int:
     return len(node.entries) if isinstance(node, Leaf) else len(node.children)
 
 
-def most(node: Node, name: str) -> int:
+def most(node: Node, name: str = "") -> int:
     """The size beyond which a node of this name is to be cut."""
     if isinstance(node, Leaf):
         return LEAF_MOST
-    return ROOT_MOST if name == ROOT else BRANCH_MOST
+    labels = max(len(child.sum.counts) for child in node.children) or 1
+    return min(ROOT_MOST if name == ROOT else BRANCH_MOST, max(CHILDREN_LEAST, COUNTS_MOST // labels))
 
 
 def lies_within(node: Node, low: Key, high: Key) -> bool:
@@ -177,15 +202,14 @@ def replace_children(branch: Branch, gone: Sequence[str], new: Sequence[Child]) 
 def cut(node: Node, least: int = 1) -> list[Node]:
     """The node in as few pieces of equal size as are not too large, but at least so many."""
     length = size(node)
-    largest = LEAF_MOST if isinstance(node, Leaf) else BRANCH_MOST
-    pieces = max(least, -(-length // largest))
+    pieces = max(least, -(-length // most(node)))
     ends = [length * piece // pieces for piece in range(pieces + 1)]
     return [_part(node, start, end) for start, end in pairwise(ends)]
 
 
 def cut_at_end(node: Node) -> list[Node]:
     """The node in pieces of full size, the rest last: for a list that grows at its end."""
-    return _cut_filled(node, LEAF_MOST if isinstance(node, Leaf) else BRANCH_MOST)
+    return _cut_filled(node, most(node))
 
 
 def _part(node: Node, start: int, end: int) -> Node:
@@ -211,7 +235,8 @@ def build(entries: Sequence[Entry], new_name: Callable[[], str], *, fill: float 
     most_of_root = ROOT_OF_LEAVES_MOST
     while len(level) > 1:
         top = Branch(tuple(name_pieces(LOWEST, level, nodes, new_name)))
-        level = [top] if size(top) <= most_of_root else _cut_filled(top, max(2, int(BRANCH_MOST * fill)))
+        fits = size(top) <= min(most_of_root, most(top, ROOT))
+        level = [top] if fits else _cut_filled(top, max(2, int(most(top) * fill)))
         most_of_root = ROOT_MOST
     nodes[ROOT] = level[0]
     return nodes
@@ -228,7 +253,8 @@ def build_children(
     """Entries in order as children of a branch, so many levels above the leaves; their nodes join `nodes`."""
     children = name_pieces(low, build_leaves(entries, 0.7), nodes, new_name)
     for _ in range(height):
-        level = _cut_filled(Branch(tuple(children)), BRANCH_MOST * 7 // 10)
+        branch = Branch(tuple(children))
+        level = _cut_filled(branch, most(branch) * 7 // 10)
         children = name_pieces(low, level, nodes, new_name)
     return children
 
