@@ -21,6 +21,7 @@ class Submission:
     id: str
     user: str
     item: str
+    course: str
     status: str
     score: Decimal | None
     feedback: str | None
@@ -77,7 +78,6 @@ class Model:
     emails: dict[str, str] = field(default_factory=dict)
     asesor_of: dict[str, str | None] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
-    courses: dict[str, str] = field(default_factory=dict)
     submissions: dict[str, Submission] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     marks: dict[tuple[str, str], Mark] = field(default_factory=dict)
@@ -165,16 +165,18 @@ class Model:
             text = f"{self.names[each.user]} {self.emails[each.user]} {self.titles[each.item]}"
             return (
                 asesor in (None, self.asesor_of[each.user])
+                and filters.get("asesor_id") in (None, self.asesor_of[each.user])
+                and filters.get("participant_id") in (None, each.user)
                 and filters.get("status") in (None, each.status)
                 and filters.get("material_item_id") in (None, each.item)
-                and filters.get("course_id") in (None, self.courses[each.item])
+                and filters.get("course_id") in (None, each.course)
                 and finds(filters.get("search", ""), text)
             )
 
         return sorted(filter(wanted, self.submissions.values()), key=lambda each: each.order, reverse=True)
 
-    def statistics(self, asesor: str | None) -> dict[str, Any]:
-        seen = self.list_submissions(asesor, {})
+    def statistics(self, asesor: str | None, filters: dict[str, str]) -> dict[str, Any]:
+        seen = self.list_submissions(asesor, filters)
         scores = [each.score for each in seen if each.status == "graded" and each.score is not None]
         pending = sum(each.status == "submitted" for each in seen)
         average = sum(scores, Decimal(0)) / len(scores) if scores else Decimal(0)
@@ -183,11 +185,14 @@ class Model:
             "average_score": average.quantize(Decimal("0.01"), ROUND_HALF_UP),
         }
 
-    def list_sessions(self, asesor: str | None, search: str) -> list[Session]:
+    def list_sessions(self, asesor: str | None, filters: dict[str, str]) -> list[Session]:
         found = [
             each
             for each in self.sessions.values()
-            if asesor in (None, each.asesor) and finds(search, f"{each.title} {self.names[each.asesor]}")
+            if asesor in (None, each.asesor)
+            and filters.get("status") in (None, each.status)
+            and filters.get("from", "") <= each.start_time < filters.get("to", "~")
+            and finds(filters.get("search", ""), f"{each.title} {self.names[each.asesor]}")
         ]
         return sorted(found, key=lambda each: (each.start_time, each.id), reverse=True)
 

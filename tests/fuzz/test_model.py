@@ -61,10 +61,10 @@ class Machine(RuleBasedStateMachine):
             self.model.names[asesor] = f"Dewi Kelas{number} {self.tag}"
             record = support.person("asesor", asesor, self.model.names[asesor])
             client.load([("user", record)])
+        self.courses = [self.id(f"course {number}") for number in range(2)]
         for number, item in enumerate(self.items):
             self.model.titles[item] = f"{('Quiz', 'Esai')[number]} {self.tag}"
-            self.model.courses[item] = self.id(f"course {number}")
-            record = support.item(id=item, course_id=self.model.courses[item], title=self.model.titles[item])
+            record = support.item(id=item, course_id=self.courses[number], title=self.model.titles[item])
             client.load([("item", record)])
         for number, participant in enumerate(self.people):
             self.take_participant(
@@ -139,6 +139,8 @@ class Machine(RuleBasedStateMachine):
             self.submissions[number],
             self.people[number % 4],
             self.items[number % 2],
+            # Each item is handed in in both courses.
+            self.courses[number // 2 % 2],
             status,
             score,
             None,
@@ -150,7 +152,7 @@ class Machine(RuleBasedStateMachine):
             id=new.id,
             user_id=new.user,
             item_id=new.item,
-            course_id=self.model.courses[new.item],
+            course_id=new.course,
             status=status,
             score=None if score is None else int(score),
             feedback=None,
@@ -374,6 +376,8 @@ class Machine(RuleBasedStateMachine):
         status=st.sampled_from([None, None, "in_progress", "submitted", "graded"]),
         item=st.one_of(st.none(), st.integers(0, 1)),
         course=st.one_of(st.none(), st.integers(0, 1)),
+        participant=st.one_of(st.none(), st.none(), people),
+        whose=st.one_of(st.none(), st.none(), asesors),
         search=st.sampled_from(SEARCHES),
         limit=limits,
     )
@@ -383,6 +387,8 @@ class Machine(RuleBasedStateMachine):
         status: str | None,
         item: int | None,
         course: int | None,
+        participant: int | None,
+        whose: int | None,
         search: str,
         limit: int,
     ) -> None:
@@ -394,16 +400,40 @@ class Machine(RuleBasedStateMachine):
         if item is not None:
             filters["material_item_id"] = self.items[item]
         if course is not None:
-            filters["course_id"] = self.model.courses[self.items[course]]
+            filters["course_id"] = self.courses[course]
+        if participant is not None:
+            filters["participant_id"] = self.people[participant]
+        if whose is not None:
+            filters["asesor_id"] = self.asesors[whose]
         own = None if asesor is None else self.asesors[asesor]
         self.compare_submissions(own, filters, limit)
-        self.compare_sessions(own, search, limit)
 
-    def compare_submissions(self, own: str | None, filters: dict[str, str], limit: int) -> None:
-        if not own:
-            # Of all runs' submissions an admin sees, these are one's own.
-            filters = filters | {"search": f"{filters.get('search', '')} {self.tag}".strip()}
-        rows = self.every_page("list_submissions", None, ("asesor", own) if own else ADMIN, filters, limit)
+    @rule(
+        asesor=st.one_of(st.none(), asesors),
+        status=st.sampled_from([None, None, "scheduled", "ongoing", "completed", "cancelled"]),
+        begin=st.one_of(st.none(), times),
+        end=st.one_of(st.none(), times),
+        search=st.sampled_from(SEARCHES),
+        limit=limits,
+    )
+    def list_sessions(
+        self,
+        asesor: int | None,
+        status: str | None,
+        begin: str | None,
+        end: str | None,
+        search: str,
+        limit: int,
+    ) -> None:
+        self.client.drain()
+        given = {"status": status, "from": begin, "to": end, "search": search}
+        filters = {name: value for name, value in given.items() if value}
+        self.compare_sessions(None if asesor is None else self.asesors[asesor], filters, limit)
+
+    def compare_submissions(self, own: str | None, asked: dict[str, str], limit: int) -> None:
+        caller = ("asesor", own) if own else ADMIN
+        filters = asked if own else self.narrowed(asked)
+        rows = self.every_page("list_submissions", None, caller, filters, limit)
         expected = self.model.list_submissions(own, filters)
         assert [row["id"] for row in rows] == [each.id for each in expected]
         for row, kept in zip(rows, expected, strict=True):
@@ -411,22 +441,26 @@ class Machine(RuleBasedStateMachine):
             assert row["submitted_at"] == kept.submitted_at
             assert (row["graded_by"] or {}).get("id") == kept.grader
             assert row["user"]["name"] == self.model.names[kept.user]
-        if own:
-            told = self.ask("get_statistics", None, ("asesor", own)).content["data"]
-            assert told == self.model.statistics(own)
+        counted = {name: value for name, value in asked.items() if name not in ("status", "search")}
+        if own or counted:
+            told = self.ask("get_statistics", None, caller, query=urlencode(counted)).content["data"]
+            assert told == self.model.statistics(own, counted)
 
-    def compare_sessions(self, own: str | None, search: str, limit: int) -> None:
-        words = search if own else f"{search} {self.tag}".strip()
-        filters = {"search": words} if words else {}
+    def compare_sessions(self, own: str | None, asked: dict[str, str], limit: int) -> None:
+        filters = asked if own else self.narrowed(asked)
         rows = self.every_page("list_coachings", None, ("asesor", own) if own else ADMIN, filters, limit)
-        expected = self.model.list_sessions(own, words)
+        expected = self.model.list_sessions(own, filters)
         assert [(row["id"], row["status"]) for row in rows] == [(each.id, each.status) for each in expected]
+
+    def narrowed(self, filters: dict[str, str]) -> dict[str, str]:
+        """To this run's own: an admin sees those of all."""
+        return filters | {"search": f"{filters.get('search', '')} {self.tag}".strip()}
 
     def teardown(self) -> None:
         self.client.drain()
         for own in (None, *self.asesors):
             self.compare_submissions(own, {}, 2)
-            self.compare_sessions(own, "", 2)
+            self.compare_sessions(own, {}, 2)
         for each in self.model.submissions.values():
             assert self.client.past_scores(each.id) == each.kept
 
@@ -462,5 +496,5 @@ def test_the_api_is_as_its_model(given: int, client: Client) -> None:
         ),
     )
     after = client.ask("GET", "/teaching/submissions/statistics", ADMIN).content["data"]["submission_total"]
-    told = [each.model.statistics(None)["submission_total"] for each in machines]
+    told = [each.model.statistics(None, {})["submission_total"] for each in machines]
     assert after == {name: before[name] + sum(each[name] for each in told) for name in before}

@@ -287,7 +287,9 @@ class Truth:
             if not user or not item or (own and self.asesor_of(data["user_id"]) != own):
                 continue
             wanted = (
-                filters.get("status") in (None, data["status"])
+                filters.get("asesor_id") in (None, self.asesor_of(data["user_id"]))
+                and filters.get("participant_id") in (None, data["user_id"])
+                and filters.get("status") in (None, data["status"])
                 and filters.get("course_id") in (None, data["course_id"])
                 and filters.get("material_item_id") in (None, data["item_id"])
                 and _found(filters.get("search"), user["name"], user["email"], item["title"])
@@ -310,8 +312,8 @@ class Truth:
             "item": {name: item[name] for name in ("id", "title", "category")},
         }
 
-    def statistics(self, own: str | None) -> Row:
-        rows = self.list_of_submissions(own)
+    def statistics(self, own: str | None, **filters: str | None) -> Row:
+        rows = self.list_of_submissions(own, **filters)
         graded = [row["score"] for row in rows if row["status"] == "graded"]
         pending = sum(row["status"] == "submitted" for row in rows)
         average = Decimal(sum(graded)) / len(graded) if graded else Decimal(0)
@@ -324,14 +326,16 @@ class Truth:
             "average_score": average.quantize(Decimal("0.01"), ROUND_HALF_UP),
         }
 
-    def list_of_sessions(self, own: str | None, search: str | None = None) -> list[Row]:
+    def list_of_sessions(self, own: str | None, **filters: str) -> list[Row]:
         names = ("id", "title", "start_time", "end_time", "audience_type", "coaching_type", "stage", "status")
         shown = [
             {**{name: data[name] for name in names}, "asesor": self.person(data["asesor_id"])}
             for data in self.sessions.values()
             if data["asesor_id"] in self.users
             and own in (None, data["asesor_id"])
-            and _found(search, data["title"], self.users[data["asesor_id"]]["name"])
+            and filters.get("status") in (None, data["status"])
+            and filters.get("from", "") <= data["start_time"] < filters.get("to", "~")
+            and _found(filters.get("search"), data["title"], self.users[data["asesor_id"]]["name"])
         ]
         return sorted(shown, key=lambda row: (row["start_time"], row["id"]), reverse=True)
 

@@ -33,6 +33,8 @@ WORDS = ["an", "bu", "quiz", "dewi a", "b quiz", "zoe", "esai", "xy", "x.id", "a
 """Searches."""
 
 
+BEGINNINGS = [f"2026-07-0{day}T09:00:00.000Z" for day in range(1, 4)]
+"""Of sessions."""
 ENDED = "2026-05-30T11:00:00.000Z"
 """When sessions should have ended that the schedule ends."""
 
@@ -86,7 +88,7 @@ def session(identity: str, random: Random, minute: int) -> Record:
     data = {
         "id": identity,
         "title": random.choice(TITLES),
-        "start_time": f"2026-07-0{random.randrange(1, 4)}T09:00:00.000Z",
+        "start_time": random.choice(BEGINNINGS),
         "end_time": random.choice([ENDED, "2026-07-09T11:00:00.000Z"]),
         "audience_type": "participant",
         "coaching_type": "classification",
@@ -114,7 +116,8 @@ def submission(identity: str, random: Random, minute: int) -> Record:
         "id": identity,
         "user_id": PARTICIPANTS[number % 6],
         "item_id": ITEMS[place],
-        "course_id": COURSES[place % 2],
+        # The first item is handed in in both courses.
+        "course_id": COURSES[(place or number) % 2],
         "status": status,
         "score": random.choice([70, 80, 95.5]) if scored else None,
         "response_snapshot": None,

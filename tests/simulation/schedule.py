@@ -31,10 +31,28 @@ POINTS_OF_STORM = 2500
 CALLERS = (("admin", ADMIN, None), *(("asesor", each, each) for each in ASESORS))
 """Who may read, and whose rows they see (None: all)."""
 
-LISTS = {
-    "list_submissions": ("status", "course_id", "material_item_id", "search"),
-    "list_coachings": ("search",),
+LISTS = ("list_submissions", "list_coachings")
+COUNTED_BY: dict[str, Sequence[str]] = {
+    "course_id": programme.COURSES,
+    "material_item_id": programme.ITEMS,
+    "participant_id": PARTICIPANTS,
+    "asesor_id": ASESORS,
 }
+FILTERS: dict[str, dict[str, Sequence[str]]] = {
+    "list_submissions": {
+        "status": ("in_progress", "submitted", "graded"),
+        "search": WORDS,
+        **COUNTED_BY,
+    },
+    "list_coachings": {
+        "status": ("scheduled", "ongoing", "completed", "cancelled"),
+        "from": programme.BEGINNINGS,
+        "to": programme.BEGINNINGS,
+        "search": WORDS,
+    },
+    "get_statistics": COUNTED_BY,
+}
+"""Of what is read, the filters and what they are given."""
 
 
 class Asked(NamedTuple):
@@ -192,10 +210,11 @@ class Schedule:
                 role, subject = random.choice([("admin", ADMIN), ("asesor", asesor)])
                 function = random.choice(["get_statistics", "list_roster", "get_submission"])
                 path = {"list_roster": random.choice(SESSIONS), "get_submission": random.choice(SUBMISSIONS)}
-                return Asked(function, role, subject, path.get(function))
+                query = self._filters(function) if function in FILTERS else {}
+                return Asked(function, role, subject, path.get(function), query)
             case _:
                 role, subject = random.choice([("admin", ADMIN), ("asesor", asesor)])
-                function = random.choice(list(LISTS))
+                function = random.choice(LISTS)
                 return Asked(function, role, subject, query=self._query(function))
 
     def _grade(self, submission: str) -> Asked:
@@ -212,15 +231,11 @@ class Schedule:
 
     def _query(self, function: str) -> dict[str, str]:
         query = {"limit": str(self.random.choice([2, 5, 9])), "page": str(self.random.choice([1, 1, 2, 3]))}
-        values: dict[str, Sequence[str]] = {
-            "status": ["in_progress", "submitted", "graded"],
-            "course_id": programme.COURSES,
-            "material_item_id": programme.ITEMS,
-            "search": WORDS,
-        }
-        return query | {
-            name: self.random.choice(values[name]) for name in LISTS[function] if self.random.random() < 0.3
-        }
+        return query | self._filters(function)
+
+    def _filters(self, function: str) -> dict[str, str]:
+        values = FILTERS[function]
+        return {name: self.random.choice(values[name]) for name in values if self.random.random() < 0.3}
 
     def _refused(self) -> Asked:
         random = self.random
@@ -445,25 +460,18 @@ class Schedule:
 
     def _judge_everything(self, truth: Truth) -> None:
         for role, subject, own in CALLERS:
-            answer = self._ask(Asked("get_statistics", role, subject))
-            must(
-                answer.content["data"] == truth.statistics(own),
-                "statistics",
-                own,
-                answer,
-                truth.statistics(own),
-            )
-            queries: list[dict[str, str]] = [{}]
-            for _ in range(3):
-                query = self._query("list_submissions")
-                queries.append({name: query[name] for name in query.keys() - {"limit", "page"}})
+            queries = [{}, *(self._filters("list_submissions") for _ in range(3))]
             queries.append({"search": self.random.choice(WORDS)})
             for query in queries:
                 expected = truth.list_of_submissions(own, **query)
                 self._judge_list(Asked("list_submissions", role, subject, query=query), expected)
-            for search in (None, self.random.choice(WORDS)):
-                query = {"search": search} if search else {}
-                expected = truth.list_of_sessions(own, search)
+            both = {name: self.random.choice(COUNTED_BY[name]) for name in ("course_id", "material_item_id")}
+            for query in ({}, both, self._filters("get_statistics")):
+                told = self._ask(Asked("get_statistics", role, subject, query=query)).content["data"]
+                counted = truth.statistics(own, **query)
+                must(told == counted, "statistics", own, query, told, counted)
+            for query in ({}, {"search": self.random.choice(WORDS)}, self._filters("list_coachings")):
+                expected = truth.list_of_sessions(own, **query)
                 self._judge_list(Asked("list_coachings", role, subject, query=query), expected)
         self._judge_rosters(truth)
 
