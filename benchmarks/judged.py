@@ -42,7 +42,7 @@ def of_writes(facts: Template, submissions: int) -> Iterator[Judged]:
     with loaded(facts, submissions, Spread.SKEWED, Part.KEPT) as (_, world):
         supply = writes.Supply(world)
         for kind in writes.kinds()[: 1 if submissions > LARGE else None]:
-            spent = writes.measured(kind.changes(supply), kind.batch)
+            spent = writes.measured(kind.changes(supply), kind.batch, kind.table)
             most = kind.most_writes(submissions)
             limit = f"≤ {most:g}" + (f" / {kind.reads:g}" if kind.reads else "")
             yield Judged(

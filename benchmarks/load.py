@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from random import Random
 from threading import BoundedSemaphore
 from typing import Any, TypeVar
@@ -36,6 +36,7 @@ from teaching.dynamo import Item
 from teaching.grading import rules as grading_rules
 from teaching.grading import store as grading
 from teaching.grading.rules import Scope, Status
+from teaching.projections import source_of
 from teaching.records import ItemRecord, SessionRecord, SubmissionRecord, UserRecord
 from teaching.settings import settings
 from teaching.tally import store as tally
@@ -76,7 +77,7 @@ class Part(Enum):
     item of one asesor only."""
     KEPT = auto()
     """What writes to the rows in `World.kept` need: those rows, their ledgers, the lists that they are in,
-    all people and items; no sessions, no search."""
+    all people, items and sessions; no search."""
     WHOLE = auto()
 
 
@@ -156,8 +157,7 @@ def fill(world: World, *, months: int = 24, profile: Data | None = None) -> Worl
                 case "item.saved":
                     _add_items(world, data)
                 case "session.saved":
-                    if world.part is not Part.KEPT:
-                        _add_sessions(world, data, writer)
+                    _add_sessions(world, data, writer)
                 case _:
                     number = world.submissions
                     shown = progress.track(data, number, description=f"{number:,} submissions")
@@ -263,9 +263,9 @@ def _add_to_lists(world: World, counted: Counted, without_filters_of: str | None
 def _stored_lists(world: World) -> Sequence[str]:
     if world.part is not Part.KEPT:
         return list(world.lists)
-    return list(
-        dict.fromkeys(list_name for row in world.kept for list_name in grading_rules.counted(row).entries)
-    )
+    of_kept = (list_name for row in world.kept for list_name in grading_rules.counted(row).entries)
+    of_sessions = (list_name for list_name in world.lists if source_of(list_name) is coaching.SOURCE)
+    return list(dict.fromkeys(chain(of_kept, of_sessions)))
 
 
 def _check(world: World) -> None:

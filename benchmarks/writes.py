@@ -64,9 +64,9 @@ class Spent(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """One call of a function, and the submissions that it changes."""
+    """One call of a function, and the submissions or sessions that it changes."""
 
-    submissions: list[str]
+    ids: list[str]
     send: Callable[[], None]
 
 
@@ -79,8 +79,9 @@ class Supply:
         self._submitted = (row for row in rows if row["status"] == Status.SUBMITTED)
         self._any = cycle(rows)
         self._new_ids = (str(UUID(int=rng.getrandbits(128), version=4)) for _ in count())
-        self._grader, _ = callers(world)
+        self._grader, self._asesor = callers(world)
         self._moments = (END + timedelta(milliseconds=100 * number) for number in count())
+        self._roster = world.roster
         self._rng = rng
 
     def grades(self, number: int) -> list[Sent]:
@@ -101,11 +102,62 @@ class Supply:
         for some in dynamo.chunked(begun, BATCH):
             arrived = _arrive(some)
             arrived.send()
-            assert not follow(arrived.submissions), "the stream's function gave up"
+            assert not follow(arrived.ids), "the stream's function gave up"
         for record, now in zip(begun, self._moments, strict=False):
             moment = clock.utc_text(now)
             record |= {"status": Status.SUBMITTED, "submitted_at": moment, "updated_at": moment}
         return [_arrive(some) for some in dynamo.chunked(begun, together)]
+
+    def starts(self, number: int) -> list[Sent]:
+        """Of new sessions, by their asesor."""
+        return [Sent([session], self._move("start_coaching", session)) for session in self._planned(number)]
+
+    def ends(self, number: int) -> list[Sent]:
+        """Of sessions that were started, and are followed already."""
+        started = self._started(number)
+        return [Sent([session], self._move("end_coaching", session)) for session in started]
+
+    def closes(self, number: int) -> list[Sent]:
+        """All in one run of the schedule."""
+        overdue = self._started(number, hours=_HOURS)
+        closed = {"closed": number, "failed": 0}
+
+        def close() -> None:
+            assert _handler("close_sessions")({}, _CONTEXT) == closed
+
+        return [Sent(overdue, close)]
+
+    def _started(self, number: int, hours: float = 0) -> list[str]:
+        sessions = self._planned(number, hours)
+        for session in sessions:
+            self._move("start_coaching", session)()
+        assert not follow(sessions, table=settings().sessions_table), "the stream's function gave up"
+        return sessions
+
+    def _planned(self, number: int, hours: float = 0) -> list[str]:
+        """New sessions that began so many hours ago and take one, followed already."""
+        now = clock.now()
+        session = {
+            "title": "Coaching Go Digital Batch 7",
+            "start_time": clock.hours_after(now, -hours),
+            "end_time": clock.hours_after(now, 1 - hours),
+            "audience_type": "participant",
+            "coaching_type": "classification",
+            "stage": "regional",
+            "status": "scheduled",
+            "asesor_id": self._asesor.id,
+            "meeting_url": "https://meet.example.com/go-digital-7",
+            "participant_ids": self._roster,
+            "created_at": now,
+            "updated_at": now,
+        }
+        arrived = _arrive([{"id": next(self._new_ids), **session} for _ in range(number)], "session.saved")
+        arrived.send()
+        assert not follow(arrived.ids, table=settings().sessions_table), "the stream's function gave up"
+        return arrived.ids
+
+    def _move(self, function: str, session: str) -> Callable[[], None]:
+        return lambda: endpoint(function)(self._asesor, session, ANY_VERSION)
 
     def _begin(self, number: int, hours: float = 0) -> list[dict[str, Any]]:
         """New records, begun at any time within so many hours."""
@@ -125,11 +177,11 @@ class Supply:
         return lambda: endpoint("grade_submission")(self._grader, submission, grade, ANY_VERSION)
 
 
-def _arrive(data: Sequence[dict[str, Any]]) -> Sent:
+def _arrive(data: Sequence[dict[str, Any]], kind: str = "submission.saved") -> Sent:
     messages = [
         {
             "messageId": record["id"],
-            "body": json.dumps({"detail-type": "submission.saved", "detail": record}),
+            "body": json.dumps({"detail-type": kind, "detail": record}),
         }
         for record in data
     ]
@@ -141,19 +193,21 @@ def _arrive(data: Sequence[dict[str, Any]]) -> Sent:
     return Sent([record["id"] for record in data], send)
 
 
-def follow(submissions: Sequence[str], function: str = "apply_changes") -> list[str]:
-    """A function of the stream with one batch; answers what is left of it after a failure."""
-    table = settings().submissions_table
+def follow(ids: Sequence[str], function: str = "apply_changes", table: str | None = None) -> list[str]:
+    """A function of the stream (of submissions, unless told) with one batch; answers what is left of it after
+    a failure.
+    """
+    table = table or settings().submissions_table
     records = [
         {
             "eventSourceARN": f"arn:aws:dynamodb:local:123456789012:table/{table}/stream/1",
             "eventName": "MODIFY",
-            "dynamodb": {"Keys": {"id": {"S": submission}}, "SequenceNumber": str(number)},
+            "dynamodb": {"Keys": {"id": {"S": identity}}, "SequenceNumber": str(number)},
         }
-        for number, submission in enumerate(submissions)
+        for number, identity in enumerate(ids)
     ]
     failures = _handler(function)({"Records": records}, _CONTEXT)["batchItemFailures"]
-    return list(submissions[int(failures[0]["itemIdentifier"]) :]) if failures else []
+    return list(ids[int(failures[0]["itemIdentifier"]) :]) if failures else []
 
 
 def _handler(function: str) -> Callable[[Any, Any], Any]:
@@ -161,8 +215,10 @@ def _handler(function: str) -> Callable[[Any, Any], Any]:
     return handler
 
 
-def measured(changes: Iterable[Sent], batch: int = 1) -> Spent:
-    """The whole chain of some changes; the stream has them in batches, the bus takes everything."""
+def measured(changes: Iterable[Sent], batch: int = 1, table: str | None = None) -> Spent:
+    """The whole chain of some changes (of submissions, unless told); the stream has them in batches, the bus
+    takes everything.
+    """
     asked: list[Cost] = []
     following: list[Cost] = []
     number = 0
@@ -171,16 +227,16 @@ def measured(changes: Iterable[Sent], batch: int = 1) -> Spent:
     def follow_now() -> None:
         for function in ("apply_changes", "publish_events"):
             with metered() as cost, patch.object(event_bus, "put", lambda entries: [True] * len(entries)):
-                assert not follow(waiting, function), "the stream's function gave up"
+                assert not follow(waiting, function, table), "the stream's function gave up"
             following.append(cost)
         waiting.clear()
 
-    for submissions, send in changes:
+    for ids, send in changes:
         with metered() as cost:
             send()
         asked.append(cost)
-        number += len(submissions)
-        waiting += submissions
+        number += len(ids)
+        waiting += ids
         if len(waiting) >= batch:
             follow_now()
     if waiting:
@@ -208,6 +264,13 @@ class Kind(NamedTuple):
     """So many of them the partition key of the list of all has to allow."""
     writes_of_a_million: float | None = None
     """The most when there are more than 100,000 rows; None: the same."""
+    of_sessions: bool = False
+
+    @property
+    def table(self) -> str:
+        """Of what is changed."""
+        tables = settings()
+        return tables.sessions_table if self.of_sessions else tables.submissions_table
 
     def most_writes(self, submissions: int) -> float:
         return self.writes_of_a_million or self.writes if submissions > 100_000 else self.writes
@@ -232,6 +295,15 @@ def kinds(*, alone: int = 20, together: int = 2 * BATCH) -> list[Kind]:
             BATCH,
             34,
             a_second=500,
+        ),
+        Kind("a start of a session", lambda supply: supply.starts(alone), 1, 30, of_sessions=True),
+        Kind("an end of a session", lambda supply: supply.ends(alone), 1, 30, of_sessions=True),
+        Kind(
+            "sessions that the schedule ends, each",
+            lambda supply: supply.closes(alone),
+            BATCH,
+            30,
+            of_sessions=True,
         ),
     ]
 

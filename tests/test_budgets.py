@@ -56,6 +56,9 @@ CHANGES = {
     "an arrival alone": Change(29, 22, 5, 9),
     "grades of random rows in batches of 100, each": Change(30, 10, 3, 20),
     "hand-ins at a deadline in batches of 100, each": Change(21, 15, 5, 21),
+    "a start of a session": Change(20, 20, 2, 8),
+    "an end of a session": Change(20, 20, 2, 8),
+    "sessions that the schedule ends, each": Change(20, 20, 4, 20),
 }
 
 
@@ -127,7 +130,7 @@ def test_every_kind_of_change_has_a_budget() -> None:
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_keeps_its_budget_all_the_way(supply: Supply, name: str) -> None:
     (kind,) = (kind for kind in writes.kinds(alone=10, together=BATCH) if kind.name == name)
-    spent = writes.measured(kind.changes(supply), kind.batch)
+    spent = writes.measured(kind.changes(supply), kind.batch, kind.table)
     figures = Change(spent.writes, spent.reads, spent.trips_asked, spent.trips_following)
     assert all(figure <= most for figure, most in zip(figures, CHANGES[name], strict=True)), figures
     assert not spent.wasted

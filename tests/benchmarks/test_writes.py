@@ -44,14 +44,29 @@ def test_every_kind_of_change_is_written_and_followed(supply: Supply, batch: int
         (supply.arrivals(3), Status.IN_PROGRESS),
     ):
         spent = writes.measured(changes, batch)
-        assert {stored(change.submissions[0])["status"] for change in changes} == {status}
+        assert {stored(change.ids[0])["status"] for change in changes} == {status}
         assert spent.writes > spent.of_all > 0
         assert spent.a_second == pytest.approx(1000 / spent.of_all)
         assert not spent.wasted
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_every_kind_of_change_of_a_session_is_written_and_followed(supply: Supply, batch: int) -> None:
+    table = settings().sessions_table
+    for changes, status in (
+        (supply.starts(3), "ongoing"),
+        (supply.ends(3), "completed"),
+        (supply.closes(3), "completed"),
+    ):
+        spent = writes.measured(changes, batch, table)
+        for identity in [identity for change in changes for identity in change.ids]:
+            assert (dynamo.get(table, {"id": identity}, consistent=True) or {})["status"] == status
+        assert spent.writes > 0
+        assert not spent.wasted
+
+
 def test_records_come_together_in_a_batch_of_the_queue(supply: Supply) -> None:
-    assert [len(sent.submissions) for sent in supply.hand_ins(5, 2)] == [2, 2, 1]
+    assert [len(sent.ids) for sent in supply.hand_ins(5, 2)] == [2, 2, 1]
 
 
 def test_shards_in_step_get_everything_done(supply: Supply) -> None:
@@ -76,5 +91,5 @@ def test_what_is_left_of_a_failed_batch_is_told(supply: Supply, monkeypatch: pyt
     sent.send()
     with monkeypatch.context() as patch:
         patch.setattr(dynamo, "call", lambda *_, **__: 1 / 0)
-        assert follow(["first", *sent.submissions]) == ["first", *sent.submissions]
-    assert follow(sent.submissions) == []
+        assert follow(["first", *sent.ids]) == ["first", *sent.ids]
+    assert follow(sent.ids) == []
