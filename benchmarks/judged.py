@@ -8,7 +8,7 @@ from typing import NamedTuple
 from benchmarks import reach, reads, shards, starts, writes
 from benchmarks.load import SEED, Part, Spread, loaded
 from benchmarks.meter import Cost
-from benchmarks.reads import Searched
+from benchmarks.reads import Searched, Spreadsheet
 from local.template import Template
 from teaching import limits
 
@@ -26,6 +26,8 @@ LARGE = 100_000
 _SHARE_MOST = 0.05
 _STARTS_MOST = dict(zip(starts.PEERS, ((0.50, 0.50), (0.37, 0.36)), strict=True))
 """Cold and warm, of each peer's."""
+_MEMORY_MOST = 1.25
+"""Of the first page's, for the last."""
 _RACE_SECONDS = 2
 _RACE_WASTED = 0.1
 
@@ -79,6 +81,7 @@ def of_reads(facts: Template, submissions: int) -> Iterator[Judged]:
             name = f"a page of {limit} of one course, of an item mostly in others, {at}"
             yield _of_requests(name, costs, most, 4)
         yield from (_of_search(found, at) for found in reads.searches(world))
+        yield of_spreadsheet(reads.spreadsheet(world), submissions)
         checked = reads.check(world, facts)
         a_row = checked.cost.reads / submissions
         yield Judged(
@@ -92,6 +95,19 @@ def of_reads(facts: Template, submissions: int) -> Iterator[Judged]:
         with loaded(facts, 1000, Spread.EVEN, profile=profile) as (_, world):
             costs = reads.first_pages(world)
         yield _of_requests(f"the first page of all statuses, profiles {name}", costs, 8, 1)
+
+
+def of_spreadsheet(told: Spreadsheet, submissions: int) -> Judged:
+    units, trips = sum(cost.reads for cost in told.costs), max(cost.trips for cost in told.costs)
+    once = "each once" if told.each_once else "not each once"
+    first, last = told.first_bytes / 1e6, told.last_bytes / 1e6
+    return Judged(
+        f"all {submissions:,} rows as CSV, page by page through Link",
+        f"{told.rows:,} rows, {once}, on {told.pages} pages of {trips} trips at most, {units:,.0f} read "
+        f"units, in {first:.1f} MB of memory for the first page and {last:.1f} MB for the last",
+        f"each once, ≤ 4 trips, in ≤ {_MEMORY_MOST:g} times the memory of the first",
+        told.each_once and told.rows == submissions and trips <= 4 and last <= _MEMORY_MOST * first,
+    )
 
 
 def of_reach() -> Iterator[Judged]:
