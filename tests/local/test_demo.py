@@ -20,6 +20,7 @@ from local.demo import JAKARTA
 from local.template import ROOT
 from teaching.coaching.rules import Mark
 from teaching.grading.rules import Grade
+from teaching.limits import PER_PAGE
 
 Record = dict[str, Any]
 
@@ -352,6 +353,24 @@ def test_the_asesors_have_graded_some_anew() -> None:
         earlier = submissions[request.path.split("/")[4]]
         assert (earlier["status"], earlier["graded_by"]) == ("graded", request.asesor_id)
         assert Grade.model_validate(request.body).score >= earlier["score"]
+
+
+def test_filters_find_something_and_lists_have_several_pages() -> None:
+    found = by_type(today())
+    asesor_of = {
+        id_: user["participant_profile"]["asesor_id"]
+        for id_, user in found["user"].items()
+        if user["role"] == "participant"
+    }
+    of_participants = Counter(submission["user_id"] for submission in found["submission"].values())
+    assert of_participants.keys() == asesor_of.keys()
+    of_asesors = Counter(asesor_of[submission["user_id"]] for submission in found["submission"].values())
+    assert min(of_asesors.values()) > 2 * PER_PAGE
+    sessions = found["session"].values()
+    assert len(sessions) > PER_PAGE
+    own = [session for session in sessions if session["asesor_id"] == demo.ASESOR.id]
+    assert {session["status"] for session in own} == {"scheduled", "ongoing", "completed", "cancelled"}
+    assert {session["start_time"] < "2026-12-01" for session in own} == {True, False}
 
 
 def test_what_belongs_to_a_participant_goes_together() -> None:
