@@ -56,9 +56,9 @@ CHANGES = {
     "an arrival alone": Change(29, 22, 5, 9),
     "grades of random rows in batches of 100, each": Change(30, 10, 3, 20),
     "hand-ins at a deadline in batches of 100, each": Change(21, 15, 5, 21),
-    "a start of a session": Change(20, 20, 2, 8),
-    "an end of a session": Change(20, 20, 2, 8),
-    "sessions that the schedule ends, each": Change(20, 20, 4, 20),
+    "a start of a session": Change(12, 12, 2, 11),
+    "an end of a session": Change(12, 12, 2, 11),
+    "sessions that the schedule ends, each": Change(8, 9, 3, 47),
 }
 
 

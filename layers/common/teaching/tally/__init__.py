@@ -10,10 +10,11 @@ order of their keys (time, id); *branches* hold, for each node below them, the s
                     /          |                          |
     leaves     [ a b c … ] [ f g h … ]                [ x y z … ]
 
-The root alone gives every total, by label if one asks. To a row at any offset one goes down from the root,
-past the children that hold only rows before it: a node on each level. That is all; in books it is a B+ tree
-with counts. A node that has grown over its size is cut in two, one that has become thin is merged with its
-neighbour, and three levels are enough for a million rows.
+The root alone gives every total, by label if one asks, and the scores added up, by the groups that labels
+name. To a row at any offset one goes down from the root, past the children that hold only rows before it: a
+node on each level. That is all; in books it is a B+ tree with counts. A node that has grown over its size is
+cut in two, one that has become thin is merged with its neighbour, and three levels are enough for a million
+rows (hundreds of labels make nodes smaller, and may take a level more).
 
 A row of yours is in one list or in several ("all orders", "orders of customer 7"). Its *ledger*, one more
 small row, says in which it is counted now and as what. So a change needs to tell only the row's id: what
