@@ -296,13 +296,14 @@ def kinds(*, alone: int = 20, together: int = 2 * BATCH) -> list[Kind]:
             34,
             a_second=500,
         ),
-        Kind("a start of a session", lambda supply: supply.starts(alone), 1, 30, of_sessions=True),
-        Kind("an end of a session", lambda supply: supply.ends(alone), 1, 30, of_sessions=True),
+        Kind("a start of a session", lambda supply: supply.starts(alone), 1, 14, 14, of_sessions=True),
+        Kind("an end of a session", lambda supply: supply.ends(alone), 1, 14, 14, of_sessions=True),
         Kind(
             "sessions that the schedule ends, each",
             lambda supply: supply.closes(alone),
             BATCH,
-            30,
+            9,
+            10,
             of_sessions=True,
         ),
     ]
