@@ -28,14 +28,14 @@ def environment(folder: Path, port: int, **variables: str) -> dict[str, str]:
 class Server:
     """A running `python -m local.start`, from when it has said all."""
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path) -> None:
         port = store.free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local.start"],
             cwd=ROOT,
-            env=environment(folder, port, **variables),
+            env=environment(folder, port),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -51,10 +51,9 @@ class Server:
         overdue.cancel()
         assert f"Ready: {self.url}" in self.said, self.said
 
-    def get(self, path: str, token: str = "") -> Any:
-        """As the demo's admin, unless with another's token."""
+    def get(self, path: str) -> Any:
         key = tokens.token_key(self._folder)
-        token = token or tokens.token(template.read(), key, demo.ADMIN.role, demo.ADMIN.id)
+        token = tokens.token(template.read(), key, demo.ADMIN.role, demo.ADMIN.id)
         request = urllib.request.Request(self.url + path, headers={"authorization": f"Bearer {token}"})
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
@@ -82,8 +81,8 @@ class Server:
 
 
 @contextmanager
-def started(folder: Path, **variables: str) -> Iterator[Server]:
-    server = Server(folder, **variables)
+def started(folder: Path) -> Iterator[Server]:
+    server = Server(folder)
     try:
         yield server
     finally:

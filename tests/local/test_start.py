@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import HTTPError
@@ -17,6 +19,7 @@ import pytest
 from benchmarks.programme import programme
 from local import demo, reset, store
 from local.load import LoadError, call, load
+from local.start import System, run
 from local.template import ROOT
 from tests.provider import issued, providing, public
 from tests.server import LONGEST_START, environment, started
@@ -92,21 +95,43 @@ def test_signals_at_once_end_the_server_as_one_does(
     assert "Exception ignored" not in server.said
 
 
-def test_with_a_jwks_it_takes_the_tokens_of_an_identity_provider_and_makes_none(tmp_path: Path) -> None:
-    roles = {"realm_access": {"roles": ["admin", "offline_access"]}}
-    with providing() as provider:
+def test_with_a_jwks_it_takes_the_tokens_of_an_identity_provider_and_makes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But for the demo, which comes in with tokens of its own before."""
+    port, path = store.free_port(), "/api/teaching/submissions/statistics"
+    url = f"http://127.0.0.1:{port}{path}"
+    made: list[str] = []
+
+    def load_demo(system: System) -> None:
+        made.append(system.token("admin", demo.ADMIN.id))
+        assert status(system.url + path, made[-1]) == 200
+        assert status(system.url + path, provided) == 401
+
+    provided = issued(by_rsa(), "first", sub=demo.ADMIN.id, role=ABSENT, realm_access={"roles": ["admin"]})
+    monkeypatch.setattr("local.start.load_demo", load_demo)
+    with providing() as provider, ExitStack() as stack:
         provider.publish(public(by_rsa().key, kid="first"))
         parameters = f"JwksUrl={provider.url} TokenRoleClaim=realm_access.roles"
-        with started(tmp_path, PARAMETERS=parameters) as server:
-            assert "Tokens are those of your identity provider" in server.said
-            assert "Bearer $TOKEN" in server.said
-            assert not call(server.url, "people")
-            token = issued(by_rsa(), "first", sub=demo.ADMIN.id, role=ABSENT, **roles)
-            told = server.get("/api/teaching/submissions/statistics", token)
-            assert told["data"]["submission_total"]["total"] > 0
-            with pytest.raises(HTTPError, match="401"):
-                server.get("/api/teaching/submissions/statistics")
-            assert server.end(signal.SIGTERM) == 0
+        for name, value in (("DATA_DIR", str(tmp_path)), ("PORT", str(port)), ("PARAMETERS", parameters)):
+            monkeypatch.setenv(name, value)
+        run(stack)
+        assert [status(url, token) for token in (provided, *made)] == [200, 401]
+        assert not call(f"http://127.0.0.1:{port}", "people")
+    said = capsys.readouterr().out
+    assert "Tokens are those of your identity provider" in said
+    assert "Bearer $TOKEN" in said
+    assert all(person.id in said for person in demo.PEOPLE)
+
+
+def status(url: str, token: str) -> int:
+    request = urllib.request.Request(url, headers={"authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
 
 
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
