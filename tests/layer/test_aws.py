@@ -37,7 +37,7 @@ CAPACITY = {"TableName": "t", "CapacityUnits": 1.5, "GlobalSecondaryIndexes": {"
 SIZES = {"ItemCollectionKey": {"id": {"B": TEXT}}, "SizeEstimateRangeGB": [0.0, 1.0]}
 ANSWERS: dict[str, dict[str, Any]] = {
     "BatchGetItem": {
-        "Responses": {"t": [ROW, {}], "B": []},
+        "Responses": {"t": [ROW, {}], "B": [], "BS": [ROW]},
         "UnprocessedKeys": {"t": {"Keys": [{"id": {"B": TEXT}}], "ConsistentRead": True}},
         "ConsumedCapacity": [CAPACITY],
     },

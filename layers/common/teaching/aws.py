@@ -105,10 +105,9 @@ def _content(body: bytes) -> Any:
 
 
 def _decoded(typed: dict[str, Any]) -> dict[str, Any]:
-    """A typed value of bytes, decoded. What an attribute of that name holds is no text but an object."""
-    match typed:
-        case {"B": str(text)}:
-            return {"B": b64decode(text)}
-        case {"BS": [str(), *_] as texts}:
-            return {"BS": [b64decode(text) for text in texts]}
+    """A typed value of bytes, decoded; what an attribute or a table of that name holds is another type."""
+    if "B" in typed and isinstance(typed["B"], str):
+        return {"B": b64decode(typed["B"])}
+    if "BS" in typed and isinstance(typed["BS"], list) and all(isinstance(text, str) for text in typed["BS"]):
+        return {"BS": [b64decode(text) for text in typed["BS"]]}
     return typed
