@@ -158,7 +158,7 @@ CountingNumber = Annotated[int, BeforeValidator(_digits), Field(json_schema_extr
 class Strict(BaseModel):
     """Exact types and no unknown fields: `"90"`, `true` and a misspelt name are errors."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 def _units(context: dict[str, Any]) -> str:

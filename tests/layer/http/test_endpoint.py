@@ -8,9 +8,11 @@ import jwt
 import pytest
 
 from teaching.errors import CannotBeGraded, SubmissionNotFound, Unavailable
+from teaching.fields import Score, Strict
 from teaching.grading.rules import Grade, SubmissionQuery
 from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import Endpoint, endpoint
+from teaching.http.pages import PageQuery
 from teaching.limits import BODY_BYTES
 from tests.conftest import MakeToken
 from tests.support import NOBODYS, Answer, Data, event
@@ -387,3 +389,18 @@ def test_requests_at_once_do_not_mix(store: str, make_token: MakeToken) -> None:
     for thread in threads:
         thread.join()
     assert seen == {identity: identity for identity in ids}
+
+
+def test_what_its_requests_need_is_built_when_a_function_is_loaded_and_nothing_else() -> None:
+    class Asked(PageQuery):
+        own: str
+
+    class Given(Strict):
+        own: Score
+
+    class Others(Strict):
+        own: Score
+
+    endpoint(roles={ADMIN: "all"}, query=Asked, body=Given)(lambda *_: None)
+    built = {model.__name__: model.__pydantic_complete__ for model in (Asked, Given, Others)}
+    assert built == {"Asked": True, "Given": True, "Others": False}

@@ -47,7 +47,7 @@ GRADABLE = {Status.SUBMITTED, Status.GRADED}
 class SubmissionFilters(BaseModel):
     """Which submissions are listed or counted; together the filters mean AND."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     material_item_id: Uuid | None = None
     """Only submissions to this item."""

@@ -147,6 +147,9 @@ def endpoint(
     """
 
     def declare(function: Callable[..., Any]) -> Endpoint:
+        # Models are built at their first use, so that no function builds all others'; its own here.
+        for model in filter(None, (query, body)):
+            model.model_rebuild()
         prepare()
         return Endpoint(
             function, roles, not_found, query, body, enveloped, message, etag, conditional, body_bytes, errors

@@ -25,7 +25,7 @@ def _search(value: str) -> str | None:
 class PlainPageQuery(BaseModel):
     """`limit` above 100 is served as 100."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     limit: CountingNumber = Field(
         limits.PER_PAGE,
