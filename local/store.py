@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class StoreError(Exception):
     """Something the store needs is missing; the message is for the person at the terminal."""
 
 
+@cache
 def client(service: str, endpoint: str) -> Any:
     """A low-level client of the store, whatever credentials the environment may hold."""
     return botocore.session.get_session().create_client(
