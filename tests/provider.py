@@ -1,18 +1,26 @@
 """An identity provider on this machine: it publishes keys over HTTP, and its tokens are signed with them."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from tests.signed import By, claims, sealed
+from tests.signed import By, claims, curve_key, sealed
 
 
 @dataclass
@@ -30,7 +38,8 @@ class Provider:
 
 
 @contextmanager
-def providing() -> Iterator[Provider]:
+def providing(certificate: Path | None = None) -> Iterator[Provider]:
+    """With a certificate, over TLS."""
     provider = Provider()
 
     class Handler(BaseHTTPRequestHandler):
@@ -52,13 +61,38 @@ def providing() -> Iterator[Provider]:
             """Nobody reads it."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    provider.url = f"http://127.0.0.1:{server.server_port}/keys"
+    provider.url = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}/keys"
     yield provider
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def self_signed(folder: Path) -> Path:
+    """A file with a certificate of 127.0.0.1, and its key."""
+    key, now = curve_key(), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    made = (
+        x509.CertificateBuilder(
+            name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
+        )
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = folder / "certificate.pem"
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file
 
 
 def public(key: Any, **more: Any) -> dict[str, Any]:

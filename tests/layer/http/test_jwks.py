@@ -4,6 +4,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from teaching.http.keys import AGAIN_SECONDS, KEYS_SECONDS, METRIC, UnusableKeys
 from teaching.limits import JWKS_BYTES
 from teaching.settings import settings
 from tests import signed
-from tests.provider import Provider, issued, providing, public
+from tests.provider import Provider, issued, providing, public, self_signed
 from tests.signed import ABSENT, By, bearing, by_curve, by_rsa, curve_key, part, plain_base64, rsa_key
 from tests.support import ASESOR
 
@@ -454,6 +455,19 @@ def test_a_set_may_be_as_large_as_the_limit(provider: Provider, size: int) -> No
 def test_keys_come_by_https_only_but_from_this_machine(no_network: None, url: str) -> None:
     with pytest.raises(UnusableKeys, match="its address is not one of https"):
         fetched(url)
+
+
+def test_a_provider_is_who_its_certificate_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = self_signed(tmp_path)
+    with providing(certificate) as provider:
+        provider.publish(*both())
+        with pytest.raises(UnusableKeys, match="SSLError"):
+            fetched(provider.url)
+        assert provider.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert len(keys_of(fetched(provider.url))) == 2
+        with pytest.raises(UnusableKeys, match="SSLError"):
+            fetched(provider.url.replace("127.0.0.1", "localhost"))
 
 
 @pytest.mark.parametrize("url", ["https://", "https://ä\x00/keys", "https:///keys", "https://a:b/keys"])
