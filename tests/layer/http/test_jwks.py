@@ -429,10 +429,20 @@ def test_an_answer_that_never_ends_is_not_waited_for(
         fetched(provider.url)
 
 
-@pytest.mark.parametrize("size", [JWKS_BYTES - 1, JWKS_BYTES])
-def test_a_set_may_be_as_large_as_the_limit(provider: Provider, size: int) -> None:
-    provider.answer = provider.answer.ljust(size)
+def test_a_set_may_be_as_large_as_the_limit_and_no_larger(provider: Provider) -> None:
+    provider.answer = provider.answer.ljust(JWKS_BYTES)
     assert len(keys_of(fetched(provider.url))) == 2
+    provider.answer += b" "
+    with pytest.raises(UnusableKeys, match=f"more than {JWKS_BYTES} bytes"):
+        fetched(provider.url)
+
+
+@pytest.mark.parametrize("status", [201, 206, 302, 307, 401, 500])
+def test_keys_that_come_with_another_status_are_not_taken(provider: Provider, status: int) -> None:
+    provider.status = status
+    with pytest.raises(UnusableKeys, match=f"answers {status}"):
+        fetched(provider.url)
+    assert provider.asked == ["/keys"]
 
 
 @pytest.mark.parametrize(

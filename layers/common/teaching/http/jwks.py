@@ -74,7 +74,7 @@ def fetched(url: str) -> bytes:
     content = b""
     try:
         with (
-            urllib3.PoolManager(retries=urllib3.Retry(1, redirect=False), timeout=timeout) as pool,
+            urllib3.PoolManager(retries=urllib3.Retry(1), timeout=timeout) as pool,
             pool.request("GET", url, redirect=False, preload_content=False, decode_content=False) as answer,
         ):
             if answer.status != 200:
