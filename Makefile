@@ -27,7 +27,7 @@ BUILT = $(if $(FILES),$(filter tests/built%,$(FILES)),all)
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-start: $(READY) ## Serve everything on http://127.0.0.1:3000 (PORT, HOST, DATA_DIR=.data)
+start: $(READY) ## Serve everything on http://127.0.0.1:3000 (PORT, HOST, DATA_DIR=.data, PARAMETERS)
 	@exec $(BIN)/python -m local.start
 
 reset: $(READY) ## Forget the local data: the next start begins with today's demo
