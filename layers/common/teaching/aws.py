@@ -49,7 +49,7 @@ def create_client(
         read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=connections,
-        # Both would be made anew for every request.
+        # Done anew for every request, these are a fifth of the CPU of a write, a seventh of a read's.
         parameter_validation=False,
         user_agent="teaching",
     )
@@ -76,7 +76,7 @@ class ItemParsers(ResponseParserFactory):
 class ItemParser(JSONParser):
     """Takes items as they are in JSON. Whatever else comes, errors too, botocore reads.
 
-    It would look up the description of every value, which is half of a request's CPU.
+    It would look up the description of every value: a third of the CPU of asking for a page of 25 rows.
     """
 
     def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
