@@ -212,6 +212,15 @@ def test_statistics_of_a_list_that_no_stream_has_told_of_yet_are_those_of_its_ro
     }
 
 
+def test_a_first_page_of_a_list_without_its_tree_is_not_taken_for_the_whole(waiting: list[str]) -> None:
+    """Of a list of no more than a page it is the whole, whatever the tree says."""
+    for node in (tree.ROOT, nodes.MADE):
+        dynamo.delete(settings().tallies_table, {"list": "submissions", "node": node})
+    with pytest.raises(Damaged):
+        store.page(BY_ADMIN, SubmissionQuery.model_validate({"limit": "5"}))
+    assert store.page(BY_ADMIN, SubmissionQuery.model_validate({"limit": "13"})).total == 12
+
+
 LOST = ["submissions", f"submissions#item#{item()['id']}", f"submissions#participant#{PARTICIPANT}"]
 
 
