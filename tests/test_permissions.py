@@ -173,6 +173,7 @@ def apply_changes(call: Callable[..., Any]) -> None:
     newest = support.new_id()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tree, "LEAF_MOST", 1)
+        patch.setattr(tree, "WHOLE_MOST", 1)
         for identity, handed_in, updated in ((support.new_id(), 19, 19), (newest, 20, 20), (newest, 17, 21)):
             support.take_in("submission", submission(identity, handed_in, updated))
             call("apply_changes", Records=[change("SubmissionsTable", identity)])
@@ -283,6 +284,7 @@ def torn_list() -> str:
     """A list of several nodes, the root of which cannot be read."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tree, "LEAF_MOST", 1)
+        patch.setattr(tree, "WHOLE_MOST", 1)
         for day in (21, 22):
             support.take_in("submission", submission(support.new_id(), day, day))
         support.settle()

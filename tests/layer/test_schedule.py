@@ -276,6 +276,7 @@ def test_lists_and_statistics_are_those_of_the_rows(
     store: str, facts: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tree, "LEAF_MOST", 4)
+    monkeypatch.setattr(tree, "WHOLE_MOST", 4)
     monkeypatch.setattr(tree, "BRANCH_MOST", 3)
     monkeypatch.setattr(tree, "ROOT_MOST", 3)
     monkeypatch.setattr(tree, "ROOT_OF_LEAVES_MOST", 3)
@@ -327,6 +328,7 @@ def _found(page: Any, query: Any, search: str) -> Any:
 def test_a_check_that_hardly_has_time_gets_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """One step a run, also within a list."""
     monkeypatch.setattr(tree, "LEAF_MOST", 2)
+    monkeypatch.setattr(tree, "WHOLE_MOST", 2)
     monkeypatch.setattr(tree, "ROOT_MOST", 2)
     monkeypatch.setattr(tree, "ROOT_OF_LEAVES_MOST", 2)
     take_in_examples()

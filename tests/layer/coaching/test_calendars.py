@@ -67,6 +67,7 @@ def place(each: dict[str, Any]) -> tuple[str, str]:
 @pytest.fixture
 def programme(tables: str, monkeypatch: pytest.MonkeyPatch) -> Programme:
     monkeypatch.setattr(tree, "LEAF_MOST", 4)
+    monkeypatch.setattr(tree, "WHOLE_MOST", 4)
     take_in_people()
     made = Programme()
     settle()

@@ -95,6 +95,7 @@ def searched(row: dict[str, Any]) -> str:
 @pytest.fixture
 def everything(tables: str, monkeypatch: pytest.MonkeyPatch) -> Everything:
     monkeypatch.setattr(tree, "LEAF_MOST", 4)
+    monkeypatch.setattr(tree, "WHOLE_MOST", 4)
     made = Everything()
     settle()
     return made

@@ -11,7 +11,7 @@ from teaching import changed_rows, dynamo, projections, sqs
 from teaching.changed_rows import Change
 from teaching.errors import Damaged
 from teaching.grading import finding, store
-from teaching.grading.rules import Grade, SubmissionQuery, SubmissionRow
+from teaching.grading.rules import Grade, SubmissionFilters, SubmissionQuery, SubmissionRow
 from teaching.http.pages import Page
 from teaching.settings import settings
 from teaching.tally import nodes, tree
@@ -39,7 +39,7 @@ PER_PAGE = 5
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Twelve submissions that wait for their grades, newest first, in lists of several nodes."""
-    for most in ("LEAF_MOST", "BRANCH_MOST", "ROOT_OF_LEAVES_MOST", "ROOT_MOST"):
+    for most in ("LEAF_MOST", "WHOLE_MOST", "BRANCH_MOST", "ROOT_OF_LEAVES_MOST", "ROOT_MOST"):
         monkeypatch.setattr(tree, most, 4)
     ids = [new_id() for _ in range(12)]
     take_in_people()
@@ -236,6 +236,33 @@ def test_a_search_notices_that_a_root_is_lost(list_name: str, waiting: list[str]
     assert projections.mend([Change(settings().tallies_table, list_name)]) == []
     for text in searches:
         assert store.page(BY_ADMIN, SubmissionQuery.model_validate({"search": text})).total == 12
+
+
+@pytest.mark.parametrize("filters", [{}, {"participant_id": PARTICIPANT}])
+def test_a_list_without_its_tree_is_new_only_while_it_is_short(
+    filters: dict[str, str], waiting: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, list_name = settings().tallies_table, LOST[2] if filters else LOST[0]
+    for row in list(dynamo.query(table, "#list = :list", {":list": list_name})):
+        dynamo.delete(table, {"list": list_name, "node": row["node"]})
+    query = SubmissionFilters.model_validate(filters)
+    assert store.statistics(BY_ADMIN, query)["submission_total"]["total"] == 12
+    monkeypatch.setattr(store, "NEW_MOST", 12)
+    with pytest.raises(Damaged):
+        store.statistics(BY_ADMIN, query)
+
+
+def test_a_search_notices_that_a_node_of_a_participants_list_is_lost(waiting: list[str]) -> None:
+    *_, list_name = LOST
+    table = settings().tallies_table
+    rows = dynamo.query(table, "#list = :list", {":list": list_name})
+    lost = next(row for row in rows if "columns" in row and row["node"] != tree.ROOT)
+    dynamo.delete(table, {"list": list_name, "node": lost["node"]})
+    query = SubmissionQuery.model_validate({"search": "siti"})
+    with pytest.raises(Damaged):
+        store.page(BY_ADMIN, query)
+    assert projections.mend([Change(table, list_name)]) == []
+    assert store.page(BY_ADMIN, query).total == 12
 
 
 @pytest.mark.parametrize("list_name", LOST)

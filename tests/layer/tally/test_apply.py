@@ -103,6 +103,7 @@ def test_what_is_gone_counts_as_nothing_and_may_come_back() -> None:
 
 def test_lists_grow_over_many_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree, "LEAF_MOST", 4)
+    monkeypatch.setattr(tree, "WHOLE_MOST", 4)
     monkeypatch.setattr(tree, "ROOT_MOST", 4)
     monkeypatch.setattr(tree, "ROOT_OF_LEAVES_MOST", 4)
     monkeypatch.setattr(tree, "BRANCH_MOST", 4)
@@ -153,6 +154,7 @@ def test_whoever_read_an_older_state_cannot_write_it_later() -> None:
 
 def test_the_only_row_of_a_leaf_may_move(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree, "LEAF_MOST", 1)
+    monkeypatch.setattr(tree, "WHOLE_MOST", 1)
     monkeypatch.setattr(tree, "ROOT_MOST", 2)
     monkeypatch.setattr(tree, "ROOT_OF_LEAVES_MOST", 2)
     state = State()
@@ -180,7 +182,7 @@ def test_the_ledger_says_what_is_counted() -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes so small that every few rows cut and merge them."""
-    for most in ("LEAF_MOST", "BRANCH_MOST", "ROOT_MOST", "ROOT_OF_LEAVES_MOST"):
+    for most in ("LEAF_MOST", "WHOLE_MOST", "BRANCH_MOST", "ROOT_MOST", "ROOT_OF_LEAVES_MOST"):
         monkeypatch.setattr(tree, most, 4)
 
 
@@ -284,7 +286,7 @@ def test_scores_of_groups_follow_every_batch_of_moves_and_removals(seed: int) ->
 
 @pytest.mark.usefixtures("small")
 def test_a_list_whose_rows_leave_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for most in ("LEAF_MOST", "BRANCH_MOST", "ROOT_MOST", "ROOT_OF_LEAVES_MOST"):
+    for most in ("LEAF_MOST", "WHOLE_MOST", "BRANCH_MOST", "ROOT_MOST", "ROOT_OF_LEAVES_MOST"):
         monkeypatch.setattr(tree, most, 8)
     state = State()
     for at in range(150):

@@ -24,7 +24,13 @@ ROWS = 30
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list of thirty rows has three levels."""
-    for name, size in {"LEAF_MOST": 4, "BRANCH_MOST": 3, "ROOT_OF_LEAVES_MOST": 3, "ROOT_MOST": 3}.items():
+    for name, size in {
+        "LEAF_MOST": 4,
+        "WHOLE_MOST": 4,
+        "BRANCH_MOST": 3,
+        "ROOT_OF_LEAVES_MOST": 3,
+        "ROOT_MOST": 3,
+    }.items():
         monkeypatch.setattr(tree, name, size)
 
 

@@ -58,6 +58,7 @@ def test_the_pages_are_the_merged_lists_cut_in_pieces(
     random = Random(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tree, "LEAF_MOST", 4)
+        patch.setattr(tree, "WHOLE_MOST", 4)
         patch.setattr(tree, "BRANCH_MOST", 3)
         patch.setattr(tree, "ROOT_MOST", 3)
         patch.setattr(tree, "ROOT_OF_LEAVES_MOST", 3)
@@ -95,6 +96,7 @@ def test_within_bounds_totals_and_pages_are_exact_at_a_trip_a_level(
     random = Random(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tree, "LEAF_MOST", 4)
+        patch.setattr(tree, "WHOLE_MOST", 4)
         patch.setattr(tree, "BRANCH_MOST", 3)
         patch.setattr(tree, "ROOT_MOST", 3)
         patch.setattr(tree, "ROOT_OF_LEAVES_MOST", 3)

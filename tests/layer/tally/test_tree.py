@@ -23,6 +23,7 @@ def test_three_levels_hold_more_than_a_million_rows_after_any_order_of_insertion
 def _small_nodes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tree, "LEAF_MOST", 4)
+        patch.setattr(tree, "WHOLE_MOST", 4)
         patch.setattr(tree, "BRANCH_MOST", 3)
         patch.setattr(tree, "ROOT_MOST", 3)
         patch.setattr(tree, "ROOT_OF_LEAVES_MOST", 3)

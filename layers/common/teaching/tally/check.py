@@ -60,6 +60,9 @@ def _check_stretch(source: Source, list_name: str, stretch: "Stretch") -> Applie
     suspects: dict[str, set[Place]] = {}
     for listed in source.listed(list_name, stretch.low, stretch.high):
         entries = known.pop(listed.id, [])
+        if not entries and listed.key is None and not stretch.is_whole:
+            # It may well be in another part of the list.
+            continue
         if len(entries) != 1 or _differs(entries[0], listed):
             suspects[source.counted_id(listed.id)] = {(list_name, entry.key) for entry in entries}
     for identity, entries in known.items():
@@ -95,6 +98,10 @@ class Stretch(NamedTuple):
     behind: bool = False
     """Nothing but a word that the node here is newer than its branch knows, and counts otherwise: its writer
     was cut short, or is at it."""
+
+    @property
+    def is_whole(self) -> bool:
+        return (self.low, self.high) == (LOWEST, HIGHEST)
 
 
 class _Below(NamedTuple):

@@ -61,7 +61,7 @@ def rows_at(
 
 
 def entries(lists: Sequence[str]) -> dict[str, list[Entry]]:
-    """Every entry of some short lists: one round trip where each is a single node (`tree.LEAF_MOST`).
+    """Every entry of some short lists: one round trip where each is a single node (`tree.WHOLE_MOST`).
 
     Raises `Damaged`.
     """

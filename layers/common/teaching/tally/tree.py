@@ -16,12 +16,14 @@ from itertools import pairwise
 from typing import NamedTuple
 
 ROOT = "root"
-LEAF_MOST = 80
-"""Entries of a leaf: 2 KB at most, for every change writes one."""
+LEAF_MOST = 44
+"""Entries of a leaf, 1 KB mostly, for every change writes one in each list."""
+WHOLE_MOST = 80
+"""Those of a leaf whose entries have tags: a list that is read whole, which should be one node."""
 BRANCH_MOST = 160
 ROOT_OF_LEAVES_MOST = 200
 """Children of a root, 3 KB: beyond that a level more costs less to write, and a read."""
-ROOT_MOST = 350
+ROOT_MOST = 640
 """Children of a root that are branches: that many only where there are more than a million rows."""
 COUNTS_MOST = 50_000
 """Labels by children of a branch, 90 KB at most: where there are many labels it has fewer children."""
@@ -148,7 +150,7 @@ def size(node: Node) -> int:
 def most(node: Node, name: str = "") -> int:
     """The size beyond which a node of this name is to be cut."""
     if isinstance(node, Leaf):
-        return LEAF_MOST
+        return WHOLE_MOST if any(entry.tags for entry in node.entries) else LEAF_MOST
     labels = max(len(child.sum.counts) for child in node.children) or 1
     return min(ROOT_MOST if name == ROOT else BRANCH_MOST, max(CHILDREN_LEAST, COUNTS_MOST // labels))
 
@@ -231,7 +233,7 @@ def build(entries: Sequence[Entry], new_name: Callable[[], str], *, fill: float 
     """A whole tree of entries in order, by the names of its nodes, each filled to a part of its size."""
     nodes: dict[str, Node] = {}
     top: Node = Leaf(tuple(entries))
-    level = build_leaves(entries, fill) if size(top) > LEAF_MOST else [top]
+    level = build_leaves(entries, fill) if size(top) > most(top) else [top]
     most_of_root = ROOT_OF_LEAVES_MOST
     while len(level) > 1:
         top = Branch(tuple(name_pieces(LOWEST, level, nodes, new_name)))
@@ -244,7 +246,8 @@ def build(entries: Sequence[Entry], new_name: Callable[[], str], *, fill: float 
 
 def build_leaves(entries: Sequence[Entry], fill: float = 1) -> list[Node]:
     """Entries in order as leaves, each filled to a part of its size; an empty one where there are none."""
-    return _cut_filled(Leaf(tuple(entries)), max(1, int(LEAF_MOST * fill)))
+    leaf = Leaf(tuple(entries))
+    return _cut_filled(leaf, max(1, int(most(leaf) * fill)))
 
 
 def build_children(
