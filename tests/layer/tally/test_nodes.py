@@ -107,15 +107,15 @@ def test_what_cannot_be_read_is_none(damage: dict[str, bytes | None]) -> None:
     assert nodes.read_nodes([("list", "node")], consistent=True) == {("list", "node"): (None, 7)}
 
 
-def test_a_full_leaf_costs_three_write_units_and_a_usual_one_two() -> None:
+def test_a_full_leaf_costs_two_write_units_and_a_usual_one_one() -> None:
     def weight(number: int) -> int:
         row = nodes.node_row((f"submissions#asesor#{UUID(int=1)}", "0" * 12), Leaf(tuple(entries(number))), 9)
         return sum(
             len(name) + len(value if isinstance(value, bytes) else str(value)) for name, value in row.items()
         )
 
-    assert weight(LEAF_MOST) <= 3 * 1024
-    assert weight(int(LEAF_MOST * 0.69)) <= 2 * 1024
+    assert weight(LEAF_MOST) <= 2 * 1024
+    assert weight(int(LEAF_MOST * 0.69)) <= 1024
 
 
 def test_a_ledger_comes_back_as_it_was_and_an_unreadable_one_says_nothing() -> None:

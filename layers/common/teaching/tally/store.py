@@ -24,7 +24,7 @@ TRIES = 3
 def totals(list_name: str) -> Sum | None:
     """The rows of a list by label and the sum of their scores; None where there is no such list (yet).
 
-    One round trip, one unit or less; another where there is no root. Raises `Damaged`.
+    One round trip, one unit or less up to a million rows; another where there is no root. Raises `Damaged`.
     """
     root = (list_name, ROOT)
     try:

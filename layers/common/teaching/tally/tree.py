@@ -6,7 +6,7 @@ package's docstring).
 
 All leaves are equally deep. A node that has grown over its size is cut in two or more; one that has
 become thin is merged with its neighbour. Even when every node is but half full, as the worst order of
-insertion leaves them, three levels hold 40 * 80 * 350 = 1.12 million rows.
+insertion leaves them, three levels hold 22 * 80 * 640 = 1.13 million rows.
 """
 
 from bisect import bisect_right
