@@ -20,8 +20,10 @@ from itertools import chain, groupby
 from random import Random
 from threading import BoundedSemaphore
 from typing import Any, TypeVar
-from unittest.mock import patch
+from unittest.mock import DEFAULT, patch
 from uuid import UUID
+
+from aws_lambda_powertools import Metrics
 
 from benchmarks.programme import programme, skewed_programme
 from local import aws, store
@@ -36,6 +38,7 @@ from teaching.dynamo import Item
 from teaching.grading import rules as grading_rules
 from teaching.grading import store as grading
 from teaching.grading.rules import Scope, Status
+from teaching.log import logger
 from teaching.projections import source_of
 from teaching.records import ItemRecord, SessionRecord, SubmissionRecord, UserRecord
 from teaching.settings import settings
@@ -133,7 +136,13 @@ def loaded(
         variables = aws.environment(endpoint, endpoint)
         for function in facts.functions.values():
             variables |= function.environment
-        with patch.dict(os.environ, variables), patch.object(dynamo, "client", lambda: patient):
+        with (
+            patch.dict(os.environ, variables),
+            patch.object(dynamo, "client", lambda: patient),
+            # What is printed is the table.
+            patch.object(logger(), "info"),
+            patch.multiple(Metrics, add_metric=DEFAULT, flush_metrics=DEFAULT),
+        ):
             settings.cache_clear()
             sqs.client.cache_clear()
             yield endpoint, fill(World(submissions, spread, part), months=months, profile=profile)
