@@ -20,7 +20,7 @@ from teaching.coaching import rules as coaching_rules
 from teaching.coaching.rules import Attendance, Mark, Marks, SessionQuery
 from teaching.directory import search
 from teaching.directory import store as directory
-from teaching.grading.rules import Grade, GradeOf, Grades, Scope, Status, SubmissionFilters, SubmissionQuery
+from teaching.grading.rules import Grade, Grades, Scope, Status, SubmissionFilters, SubmissionQuery
 from teaching.http.auth import ADMIN, ASESOR, Caller
 from teaching.http.endpoint import Endpoint
 from teaching.http.pages import PageQuery, PlainPageQuery
@@ -239,16 +239,12 @@ def other_requests(world: World) -> Iterator[Request]:
     yield Request(Line.GRADE, "grade", _bound(endpoint("grade_submission"), asesor, waiting, grade))
     mark = Mark(participant_id=participant, status=Attendance.PRESENT)
     yield Request(Line.MARK, "mark", _bound(endpoint("mark_presence"), asesor, world.session, mark))
-    grades = [GradeOf(id=other, score=Decimal(80)) for other in others[:MANY]]
-    yield Request(
-        Line.GRADES, "50 grades", _bound(endpoint("grade_submissions"), asesor, Grades(grades=grades))
+    grades = Grades.model_validate({"grades": [{"id": other, "score": 80} for other in others[:MANY]]})
+    yield Request(Line.GRADES, "50 grades", _all_done(endpoint("grade_submissions"), asesor, grades))
+    marks = Marks.model_validate(
+        {"presences": [{"participant_id": who, "status": Attendance.LATE} for who in world.roster[:MANY]]}
     )
-    marks = [Mark(participant_id=who, status=Attendance.LATE) for who in world.roster[:MANY]]
-    yield Request(
-        Line.MARKS,
-        "50 marks",
-        _bound(endpoint("mark_presences"), asesor, world.session, Marks(presences=marks)),
-    )
+    yield Request(Line.MARKS, "50 marks", _all_done(endpoint("mark_presences"), asesor, world.session, marks))
 
 
 def calendars(world: World) -> Iterator[dict[str, str]]:
@@ -304,3 +300,13 @@ def searched(world: World, own: str | None) -> str:
 
 def _bound(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
     return lambda: function(*arguments)
+
+
+def _all_done(function: Callable[..., Any], *arguments: Any) -> Callable[[], None]:
+    """Of many at once, of which each is answered for itself."""
+
+    def send() -> None:
+        failed = [each for each in function(*arguments) if isinstance(each, Exception)]
+        assert not failed, failed[0]
+
+    return send
