@@ -41,7 +41,8 @@ def packages(group: str, python: str) -> Path:
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             pip += ["--target", str(folder), "--upgrade", "--only-binary=:all:", "--python-version", version]
             subprocess.run([*pip, "--group", f"{ROOT / 'pyproject.toml'}:{group}"], check=True)
-            subprocess.run([python, "-m", "compileall", "-q", str(folder)], check=False)
+            # Beside the sources, wherever bytecode goes here else.
+            subprocess.run([python, "-E", "-m", "compileall", "-q", str(folder)], check=False)
             made.write_text(wanted, encoding="utf-8")
     return folder
 
