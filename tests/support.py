@@ -49,6 +49,30 @@ BY_OTHER_ASESOR = Caller(OTHER_ASESOR, Role.ASESOR)
 
 STILL_TO_COME = "2099-03-10T11:00:00.000Z"
 """When sessions end that the schedule of a started server leaves to the test."""
+PACKAGES_OF_ENDPOINTS = {
+    "annotated_types",
+    "botocore",
+    "dateutil",
+    "jmespath",
+    "jwt",
+    "pydantic",
+    "pydantic_core",
+    "six",
+    "typing_extensions",
+    "typing_inspection",
+    "urllib3",
+}
+"""Other people's, which an endpoint may import: each costs every cold start."""
+
+
+@dataclass
+class Clock:
+    """In the place of the module `time`."""
+
+    now: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 def new_id() -> str:

@@ -16,6 +16,7 @@ import pytest
 
 from local import template
 from local.template import ROOT
+from tests.support import PACKAGES_OF_ENDPOINTS
 
 TEMPLATE = template.read()
 ENDPOINTS = {
@@ -44,20 +45,7 @@ def told(file):
     return int.from_bytes(content[4:8], "little"), marshal.loads(content[16:]).co_filename
 print(json.dumps({str(file): told(file) for file in Path(sys.argv[1]).rglob("*.pyc")}))
 """
-ALL_THAT_ENDPOINTS_IMPORT = {
-    "annotated_types",
-    "botocore",
-    "dateutil",
-    "jmespath",
-    "jwt",
-    "pydantic",
-    "pydantic_core",
-    "six",
-    "teaching",
-    "typing_extensions",
-    "typing_inspection",
-    "urllib3",
-}
+ALL_THAT_ENDPOINTS_IMPORT = {*PACKAGES_OF_ENDPOINTS, "teaching"}
 """Packages of the layer: each costs every cold start."""
 MODULES_MOST = 225
 """That an endpoint's import brings in of the layer."""

@@ -12,6 +12,7 @@ import pytest
 
 import teaching
 from local import template
+from tests.support import PACKAGES_OF_ENDPOINTS
 
 FACTS = template.read()
 LOAD = """
@@ -23,19 +24,6 @@ loaded = {name: getattr(sys.modules[name], "__file__", None) or "" for name in s
 packages = {name.partition(".")[0] for name, file in loaded.items() if "site-packages" in file}
 print(json.dumps(sorted(packages)))
 """
-LOADED = {
-    "annotated_types",
-    "botocore",
-    "dateutil",
-    "jmespath",
-    "jwt",
-    "pydantic",
-    "pydantic_core",
-    "six",
-    "typing_extensions",
-    "typing_inspection",
-    "urllib3",
-}
 ROOT = Path(teaching.__path__[0])
 MODULES = sorted(
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
@@ -153,4 +141,4 @@ def test_endpoints_load_no_package_that_requests_do_not_need() -> None:
     )
     # PyJWT and botocore load these where they are installed, as they are here and not in the layer.
     packages = set(json.loads(done.stdout)) - {"_cffi_backend", "certifi", "cryptography"}
-    assert packages == LOADED
+    assert packages == PACKAGES_OF_ENDPOINTS

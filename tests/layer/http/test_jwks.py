@@ -3,7 +3,6 @@
 import hmac
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,7 @@ from teaching.settings import settings
 from tests import signed
 from tests.provider import Provider, issued, providing, public, self_signed
 from tests.signed import ABSENT, By, bearing, by_curve, by_rsa, curve_key, part, plain_base64, rsa_key
-from tests.support import ASESOR
-
-
-@dataclass
-class Clock:
-    now: float = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.support import ASESOR, Clock
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from teaching.errors import Unavailable
 from teaching.http import keys as module
 from teaching.http.keys import AGAIN_SECONDS, KEYS_SECONDS, METRIC, Keys, UnusableKeys, keys_of
 from tests.signed import KEY, PREVIOUS
+from tests.support import Clock
 
 
 @pytest.fixture
@@ -76,14 +76,6 @@ UNUSABLE = {
     ),
     "binary": None,
 }
-
-
-@dataclass
-class Clock:
-    now: float = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture
