@@ -1,3 +1,4 @@
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,8 +10,10 @@ from teaching import dynamo, projections
 from teaching.changed_rows import Change
 from teaching.errors import SubmissionNotFound, Unavailable
 from teaching.grading import rules, store
-from teaching.grading.rules import Grade
+from teaching.grading.rules import Grade, Scope
 from teaching.http.auth import Caller
+from teaching.tally.source import Listed
+from teaching.tally.tree import HIGHEST, LOWEST
 from tests.support import (
     BY_ADMIN,
     BY_ASESOR,
@@ -367,3 +370,24 @@ def test_without_its_participant_or_its_item_a_submission_is_not_there(
     delete_rows(table, [{"id": gone}])
     with pytest.raises(SubmissionNotFound):
         store.details(caller, SUBMISSION)
+
+
+def test_a_whole_list_is_compared_with_its_index_by_one_request_but_the_list_of_all() -> None:
+    """Of every list there is: what the index says is what the rows count as."""
+    waiting = {"score": None, "graded_at": None, "graded_by": None}
+    take_in(
+        "submission",
+        submission(id=new_id(), status="in_progress", submitted_at=None, **waiting),
+        submission(id=new_id(), status="submitted", **waiting),
+    )
+    stored = [row for row in dynamo.scan_all("SubmissionsTable") if rules.is_complete(row)]
+    expected: dict[str, set[Listed]] = defaultdict(set)
+    for row in stored:
+        for list_name, entry in rules.counted(row).entries.items():
+            if not Scope.of(list_name).participant:
+                expected[list_name].add(Listed(row["id"], entry.key, entry.label, entry.score))
+    assert all(len(of_list) == len(rules.Status) for of_list in expected.values())
+    for list_name, of_list in expected.items():
+        with metered() as cost:
+            assert set(store.listed(list_name, LOWEST, HIGHEST)) == of_list
+        assert cost.requests == (1 if Scope.of(list_name) != Scope() else len(rules.Status))
