@@ -29,7 +29,8 @@ def _lines(facts: Template) -> list[str]:
         if isinstance(declared, Endpoint):
             told = f"`{re.sub('{[^}]*}', ':id', route.key)}`"
             if declared.query:
-                told += f" `{' '.join(declared.query.model_fields)}`"
+                fields = declared.query.model_fields.items()
+                told += f" `{' '.join(field.alias or name for name, field in fields)}`"
             rights = [declared.roles.get(role, "–") for role in Role]
             lines.append(f"| {told} | {' | '.join(rights)} |")
     return lines

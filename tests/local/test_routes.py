@@ -18,6 +18,11 @@ def test_a_line_tells_parameters_and_rights(facts: Template) -> None:
     assert f"| {told} | all rows | – | own row |" in lines
 
 
+def test_parameters_are_called_what_a_client_calls_them(facts: Template) -> None:
+    told = "| `GET /api/teaching/coachings` `limit page search status from to` |"
+    assert any(line.startswith(told) for line in routes.table(facts).splitlines())
+
+
 def test_a_stale_table_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
