@@ -10,6 +10,8 @@ from teaching.errors import InvalidHeaders, PreconditionFailed
 Data = TypeVar("Data")
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_TAKEN = "\n"
+"""In place of a tag that was read: no header holds one."""
 
 
 class Versioned(dict[str, Any]):
@@ -55,7 +57,7 @@ def if_match(headers: Mapping[str, Any]) -> IfMatch:
         return ANY_VERSION
     tags = frozenset(_TAG.findall(text))
     # A list may have empty members, and commas within its tags.
-    members = {member.strip(" \t") for member in _TAG.sub("tag", text).split(",")}
-    if not tags or not members <= {"tag", ""}:
+    members = {member.strip(" \t") for member in _TAG.sub(_TAKEN, text).split(",")}
+    if not tags or not members <= {_TAKEN, ""}:
         raise InvalidHeaders('If-Match: must be * or entity tags in quotes, as in "5"')
     return IfMatch(tags)
