@@ -47,19 +47,13 @@ def target(
         raise AccountError(f"STAGE must be one of {', '.join(_ENVIRONMENTS)}: make deploy STAGE=dev")
     environment = _ENVIRONMENTS[stage]
     told = tomllib.loads(config.read_text(encoding="utf-8"))[environment]
-    pairs = [*told["deploy"]["parameters"]["parameter_overrides"], *parameters.split()]
+    overrides = told["deploy"]["parameters"]["parameter_overrides"]
     try:
-        named = settings.named(pairs)
+        named = settings.named(overrides, "samconfig.toml") | settings.named(parameters.split())
     except settings.SettingsError as error:
         raise AccountError(str(error)) from None
     shared = told["global"]["parameters"]
-    return Target(
-        stage,
-        environment,
-        stack or shared["stack_name"],
-        shared["region"],
-        named,
-    )
+    return Target(stage, environment, stack or shared["stack_name"], shared["region"], named)
 
 
 class Account:

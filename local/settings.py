@@ -33,17 +33,19 @@ def port() -> int:
 
 def parameters() -> dict[str, str]:
     """The template's that are not to be as they are by default. Raises `SettingsError`."""
-    found = named(os.environ.get("PARAMETERS", "").split())
-    if unknown := sorted(found.keys() - template.parameters().keys()):
-        raise SettingsError(f"PARAMETERS: template.yaml has no {unknown[0]}")
-    return found
+    return named(os.environ.get("PARAMETERS", "").split())
 
 
-def named(pairs: Sequence[str]) -> dict[str, str]:
-    """`Name=value` by name. Raises `SettingsError`."""
+def named(pairs: Sequence[str], source: str = "PARAMETERS") -> dict[str, str]:
+    """`Name=value` by name. Raises `SettingsError`, also for a name that the template has not: `sam deploy`
+    would leave it out in silence.
+    """
     if wrong := [pair for pair in pairs if "=" not in pair]:
-        raise SettingsError(f'PARAMETERS is not "Name=value …": {wrong[0]}')
-    return dict(pair.split("=", 1) for pair in pairs)
+        raise SettingsError(f'{source} is not "Name=value …": {wrong[0]}')
+    found = dict(pair.split("=", 1) for pair in pairs)
+    if unknown := sorted(found.keys() - template.parameters().keys()):
+        raise SettingsError(f"{source}: template.yaml has no {unknown[0]}")
+    return found
 
 
 def server_url() -> str:

@@ -88,6 +88,11 @@ def test_what_makes_no_sense_is_refused(stage: str, parameters: str) -> None:
         target(stage, parameters=parameters)
 
 
+def test_a_misspelt_parameter_is_refused_which_sam_would_leave_out_in_silence() -> None:
+    with pytest.raises(AccountError, match=r"PARAMETERS: template\.yaml has no AlarmMail"):
+        target("dev", parameters="AlarmMail=a@b.example")
+
+
 def test_a_first_deployment_of_dev_says_who_where_and_what(account: Account, dev: Target) -> None:
     told = "\n".join(deploy.look(account, dev, FACTS))
     assert "arn:aws:sts::123456789012:user/moto, in ap-southeast-3" in told
