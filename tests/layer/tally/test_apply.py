@@ -1,6 +1,6 @@
 """Keeping the trees on DynamoDB Local: repeats, disorder, races, splits and moves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks.meter import metered
 from teaching import dynamo
 from teaching.settings import settings
 from teaching.tally import apply as applying
 from teaching.tally import store, tree, writer
 from teaching.tally.apply import Applied, apply
-from teaching.tally.nodes import Counted, Ledger, Stored, read_ledgers, read_nodes
+from teaching.tally.nodes import Counted, Ledger, NodeName, Stored, read_ledgers, read_nodes
 from teaching.tally.tree import ROOT, Branch, Change, Entry, Key, Leaf, Sum
 from teaching.tally.writer import TRIES
 
@@ -282,6 +283,56 @@ def test_scores_of_groups_follow_every_batch_of_moves_and_removals(seed: int) ->
         assert_lists_are(state)
         now = tuple(counted.entries["all"] for counted in state.counted.values())
         assert totals("all") == tree.total(Leaf(now))
+
+
+def deep(state: State, rows: int = 30) -> None:
+    """A list of three levels."""
+    for at in range(rows):
+        state.set(f"{at:03}", at)
+        apply([f"row#{at:03}"], state)
+    root = stored_nodes()["all", ROOT].node
+    assert isinstance(root, Branch)
+    assert all(isinstance(stored_nodes()["all", child.node].node, Branch) for child in root.children)
+
+
+@pytest.mark.usefixtures("small")
+def test_of_a_way_only_the_branches_below_the_root_are_read_at_half_the_price() -> None:
+    state = State()
+    deep(state)
+    state.set("020", 20, "graded", 90)
+    with metered() as cost:
+        apply(["row#020"], state)
+    ledger, root, branch, leaf = 1, 1, 0.5, 1
+    assert cost.reads == ledger + root + branch + leaf
+    assert_lists_are(state)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", range(4))
+def test_old_branches_lead_nobody_astray(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads that are not consistent show the nodes of a moment ago, or none where there was none."""
+    random, state, old = Random(seed), State(), Table()
+    read, seen = writer.read_nodes, 0
+
+    def read_old(names: Collection[NodeName], *, consistent: bool) -> Table:
+        nonlocal seen
+        seen += 0 if consistent else len(names)
+        return read(names, consistent=True) if consistent else {n: old[n] for n in names if n in old}
+
+    monkeypatch.setattr(writer, "read_nodes", read_old)
+    deep(state)
+    for _ in range(40):
+        if random.random() < 0.3:
+            old = stored_nodes()
+        told = {f"row#{random.randrange(80):03}" for _ in range(random.choice([1, 3, 12]))}
+        for row in told:
+            if random.random() < 0.3:
+                state.counted.pop(row, None)
+            else:
+                state.set(row.removeprefix("row#"), random.randrange(100), random.choice(["a", "b"]), 7)
+        assert not apply(told, state).failed
+        assert_entries_are(state)
+    assert seen > 40
 
 
 @pytest.mark.usefixtures("small")

@@ -14,7 +14,7 @@ never change hands, so whoever comes by an older branch finds the right node or 
 """
 
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,7 +23,17 @@ from teaching import dynamo
 from teaching.dynamo import ConditionFailed
 from teaching.errors import Damaged, Unavailable
 from teaching.tally import tree
-from teaching.tally.nodes import Place, Stored, new_name, node_row, once_made, put_node, read_nodes, table
+from teaching.tally.nodes import (
+    NodeName,
+    Place,
+    Stored,
+    new_name,
+    node_row,
+    once_made,
+    put_node,
+    read_nodes,
+    table,
+)
 from teaching.tally.tree import EMPTY, LOWEST, ROOT, Branch, Change, Child, Entry, Key, Leaf, Node
 
 TRIES = 12
@@ -83,7 +93,7 @@ def _write_together(changes: Changes, outdated: Outdated, changed: set[Place]) -
     without_progress = 0
     while waiting:
         before = sum(map(len, waiting.values()))
-        ways, failing = _read_ways(waiting)
+        ways, failing = _read_ways(waiting, consistent=without_progress > 0)
         added = {place for way in ways for place in _added(way, waiting[way.list_name])}
         for list_name, key in outdated(added) if added else ():
             del waiting[list_name][key]
@@ -109,14 +119,17 @@ class Way(NamedTuple):
     """The names on each level, and the keys below each; the last level are leaves."""
 
 
-def _read_ways(keys: Mapping[str, Collection[Key]]) -> tuple[list[Way], dict[str, Exception]]:
+def _read_ways(
+    keys: Mapping[str, Collection[Key]], *, consistent: bool
+) -> tuple[list[Way], dict[str, Exception]]:
     """The ways to all the keys, a level of all lists at a time; and the lists where one leads nowhere."""
     ways = {name: Way(name, {}, [{ROOT: sorted(of_list)}]) for name, of_list in keys.items()}
     failing: dict[str, Exception] = {}
     open_ways = list(ways.values())
     while open_ways:
         wanted = [(way.list_name, name) for way in open_ways for name in way.levels[-1]]
-        found = read_nodes(wanted, consistent=True)
+        branches = {name for way in open_ways for name in ([] if consistent else _branches(way))}
+        found = _read_level(wanted, branches)
         rootless = [name[0] for name in wanted if name[1] == ROOT and name not in found]
         lost = once_made(rootless, consistent=True)
         for list_name, name in wanted:
@@ -127,6 +140,30 @@ def _read_ways(keys: Mapping[str, Collection[Key]]) -> tuple[list[Way], dict[str
                 failing[list_name] = Damaged(list_name, name)
         open_ways = [way for way in open_ways if way.list_name not in failing and _goes_on(way)]
     return [way for name, way in ways.items() if name not in failing], failing
+
+
+def _read_level(wanted: Collection[NodeName], branches: Set[NodeName]) -> dict[NodeName, Stored]:
+    """The nodes, read consistently but for branches: an old one leads to the right node or to none, and is not
+    put over a newer one. Leaves say what stands already, so one that was taken for a branch is read again.
+    """
+    found, cheap = dynamo.both(
+        lambda: read_nodes([name for name in wanted if name not in branches], consistent=True),
+        lambda: read_nodes(branches, consistent=False),
+    )
+    found |= {name: stored for name, stored in cheap.items() if isinstance(stored.node, Branch)}
+    return found | read_nodes(branches - found.keys(), consistent=True)
+
+
+def _branches(way: Way) -> set[NodeName]:
+    """Those of the nodes to be read that must be branches, for more is below them than a leaf holds."""
+    above = [way.nodes[name].node for name in way.levels[-2]] if len(way.levels) > 1 else []
+    return {
+        (way.list_name, child.node)
+        for parent in above
+        if isinstance(parent, Branch)
+        for child in parent.children
+        if child.node in way.levels[-1] and sum(child.sum.counts.values()) > tree.WHOLE_MOST
+    }
 
 
 def _goes_on(way: Way) -> bool:
