@@ -1,7 +1,8 @@
 """Counts what the layer's requests cost in DynamoDB by AWS's rules; nothing here measures time.
 
-Reads are what DynamoDB Local says, which follows AWS but for what it finds nothing of: a key that is
-not there and an empty Query cost as the smallest item does. Writes are counted here (`units`), from the
+Reads are what DynamoDB Local says, which follows AWS but for what it finds nothing of (a key that is not
+there and an empty Query cost as the smallest item does) and for a Scan of an index, which it takes to read
+whole rows and AWS the index's entries. Writes are counted here (`units`), from the
 item before, which is read past the meter just before the write, and the item after.
 
 What a request asks for at the same time is asked one after the other while the meter runs, in the
@@ -130,6 +131,8 @@ class _Meter:
                 found[table] = found.get(table, 0) + lacking * _least(request)
         elif operation in ("query", "scan"):
             table = arguments["TableName"]
+            if operation == "scan" and "IndexName" in arguments:
+                found[table] = units.of_entries(answer["Items"])
             found[table] = max(found[table], _least(arguments))
         with self._lock:
             for table, read in found.items():

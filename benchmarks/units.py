@@ -1,4 +1,4 @@
-"""What a write costs by AWS's rules: pure, over items in DynamoDB's typed form.
+"""What a write, or reading an index, costs by AWS's rules: pure, over items in DynamoDB's typed form.
 
 The rules are those of the DynamoDB Developer Guide:
 
@@ -8,13 +8,13 @@ The rules are those of the DynamoDB Developer Guide:
   larger; deleting what is not there costs 1; a condition that fails costs what is there, at least 1.
 - "Using global secondary indexes": every index whose entry a write changes costs a write of the entry's
   size; two, of the old and of the new entry, where the entry's key changes; none where nothing that
-  is projected changes.
+  is projected changes. Reading an index costs the size of its entries, not of the table's items.
 - "Amazon DynamoDB transactions": every item is written twice, to prepare and to commit.
 
 DynamoDB Local follows all but the last, where it takes four units for the two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from math import ceil
@@ -88,6 +88,11 @@ def _value_size(typed: Mapping[str, Any]) -> int:
 def of_item(item: Item | None) -> int:
     """Units to write so much; the least is 1, also where nothing is."""
     return max(1, ceil(size_of(item or {}) / KB))
+
+
+def of_entries(entries: Sequence[Item]) -> float:
+    """Units to read entries of an index together, as they are projected."""
+    return ceil(sum(map(size_of, entries)) / (4 * KB)) / 2
 
 
 def of_write(table: Table, before: Item | None, after: Item | None) -> int:

@@ -85,6 +85,19 @@ def test_a_batch_rounds_every_item_up_and_a_query_their_sum() -> None:
     assert cost.reads == 1.5
 
 
+def test_an_index_is_read_at_the_size_of_its_entries() -> None:
+    """By AWS's rules, by Scan as by Query, however large the rows are."""
+    for number in range(8):
+        row = {"id": str(number), "user_id": "2", "asesor_id": "3" * 1000, "feedback": "x" * 20_000}
+        dynamo.put(SUBMISSIONS, row)
+    with metered() as cost:
+        dynamo.scan(SUBMISSIONS, index="by_participant")
+    assert cost.reads == 1
+    with metered() as cost:
+        list(dynamo.query(SUBMISSIONS, "user_id = :user", {":user": "2"}, index="by_participant"))
+    assert cost.reads == 1
+
+
 def test_writes_are_counted_by_table_and_by_list() -> None:
     with metered() as cost:
         dynamo.put(TALLIES, node("1", 2000))
