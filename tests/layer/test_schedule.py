@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from benchmarks.meter import metered
 from local import store as local_store
 from local.template import Template
 from teaching import dynamo, projections
@@ -393,3 +394,16 @@ def test_what_waits_and_lost_roots_are_checked_page_by_page(monkeypatch: pytest.
     assert not any("waiting_for" in stored_submission(identity) for identity in late)
     settle()
     assert recompute(lambda: True) == (0, 0, True)
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_run_reads_all_people_and_items_once() -> None:
+    """Besides the search's texts, which the first part compares."""
+    take_in_examples()
+    recompute(lambda: True)
+    with metered() as cost:
+        recompute(lambda: True, parts=2, anew=True)
+        first = cost.reads_of["ItemsTable"]
+        recompute(lambda: True, parts=2)
+    assert first == 2 * 0.5
+    assert cost.reads_of["ItemsTable"] - first == 0.5

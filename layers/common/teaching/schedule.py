@@ -12,7 +12,7 @@ and within lists when the time runs out; the next run goes on there.
 
 import json
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -171,11 +171,15 @@ class _Run:
 
     def _check_submissions(self, place: _Place) -> _Place | None:
         """The copies of people and items that listed submissions carry."""
-        return self._compare(place, "by_status", grading.Copies().stale)
+        return self._compare(place, "by_status", self._copies.stale)
 
     def _check_asesors(self, place: _Place) -> _Place | None:
         """Whose asesor's lists submissions are in."""
-        return self._compare(place, "by_participant", grading.Copies().of_others)
+        return self._compare(place, "by_participant", self._copies.of_others)
+
+    @cached_property
+    def _copies(self) -> grading.Copies:
+        return grading.Copies()
 
     def _compare(
         self, place: _Place, index: str, stale_of: Callable[[list[Item]], list[str]]
