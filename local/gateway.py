@@ -176,7 +176,7 @@ def match(routes: list[Route], method: str, path: str) -> tuple[Route, dict[str,
 
 
 def preflight_headers(cors: Cors, request: Request) -> list[tuple[str, str]]:
-    """None unless it is a preflight, of an allowed origin."""
+    """No headers unless it is a preflight, of an allowed origin."""
     origin = _allowed_origin(cors, request)
     if not origin or not request.header("access-control-request-method"):
         return []

@@ -19,6 +19,7 @@
     ├── BodyTooLarge                  413     Request body too large
     ├── Fault                         500     Internal server error
     └── Unavailable                   503     Service unavailable
+        └── Damaged                   503     Service unavailable
 
 What is not an `ApiError` is a fault of ours, and answered as `Fault`.
 Beside the tree stand `Malformed`, a record from another service that breaks its schema, and

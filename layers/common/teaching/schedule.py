@@ -1,10 +1,10 @@
 """The scheduled check of all that is kept ready: compares, mends what differs, and counts it as drift.
 
 Every run takes one part of everything, so that all has been checked once in `parts` runs: of each table a
-segment, of the trees the lists whose roots lie in a segment. The first part also checks what cannot be
-cut in parts: the search, and whether a list has lost its root. Everything is read by scans and compared in
-memory. A difference is only a suspicion, for the tables go on changing: `refresh`, `apply` and `index` read
-anew and mend as the streams do. So it may run twice at once and while grades come in.
+segment, of the trees the lists whose roots lie in a segment. The first part also checks what is not cut in
+parts: what waits for somebody, whether a list has lost its root, and the search. Everything is read by scans
+and compared in memory. A difference is only a suspicion, for the tables go on changing: `refresh`, `apply`
+and `index` read anew and mend as the streams do. So it may run twice at once and while grades come in.
 
 What fails is counted and logged with its id, and the rest goes on. The place is noted after every page,
 and within lists when the time runs out; the next run goes on there.

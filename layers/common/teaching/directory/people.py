@@ -106,7 +106,7 @@ class MaterialItem(TypedDict):
 
 
 def person_copy(user: Mapping[str, Any]) -> Copy:
-    """From a row of the Users table."""
+    """From a row of the table of users."""
     person: Person = {
         "id": user["id"],
         "name": user["name"],
@@ -117,13 +117,13 @@ def person_copy(user: Mapping[str, Any]) -> Copy:
 
 
 def unknown_person(identity: str) -> Copy:
-    """The copy of somebody who is not in the Users table yet; completed when they arrive."""
+    """The copy of somebody who is not in the table of users yet; completed when they arrive."""
     person: Person = {"id": identity, "name": "", "email": "", "profile": None}
     return _copy(person)
 
 
 def item_copy(item: Mapping[str, Any]) -> Copy:
-    """From a row of the MaterialItems table."""
+    """From a row of the table of items."""
     summary: ItemSummary = {"id": item["id"], "title": item["title"], "category": item["category"]}
     return _copy(summary)
 
@@ -140,7 +140,7 @@ def read_copy(copy: Copy) -> Json:
 
 
 def participant(user: Mapping[str, Any]) -> Participant:
-    """From a row of the Users table."""
+    """From a row of the table of users."""
     return {
         "id": user["id"],
         "name": user["name"],
@@ -151,7 +151,7 @@ def participant(user: Mapping[str, Any]) -> Participant:
 
 
 def material_item(item: Mapping[str, Any]) -> MaterialItem:
-    """From a row of the MaterialItems table."""
+    """From a row of the table of items."""
     return {
         "id": item["id"],
         "module_id": item["module_id"],
