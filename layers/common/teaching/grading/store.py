@@ -6,7 +6,7 @@ Costs are sequential round trips of requests that succeed at first; every functi
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from itertools import chain
@@ -687,26 +687,14 @@ class Copies:
 
 
 def _derived(row: Mapping[str, Any]) -> dict[str, Any]:
-    users = {row["user_id"], row.get("grader_id")} - {None}
-    return _deriving(users, {row["item_id"]}, consistent=True)(row)
-
-
-def _deriving(
-    users: Collection[str], items: Collection[str], *, consistent: bool
-) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """Reads people and items; gives what tells what a row carries of them."""
-    keys = {
-        settings().users_table: [{"id": user} for user in users],
-        settings().items_table: [{"id": item} for item in items],
-    }
-    found = dynamo.batch_get(keys, consistent=consistent)
-    user_of, item_of = ({row["id"]: row for row in found[table]} for table in keys)
-
-    def derived(row: Mapping[str, Any]) -> dict[str, Any]:
-        grader = user_of.get(row.get("grader_id", ""))
-        return rules.derived(row, user_of.get(row["user_id"]), item_of.get(row["item_id"]), grader)
-
-    return derived
+    """What the row carries of its people and its item as they are now. One round trip."""
+    users, items = settings().users_table, settings().items_table
+    people_of_row = {row["user_id"], row.get("grader_id")} - {None}
+    keys = {users: [{"id": user} for user in people_of_row], items: [{"id": row["item_id"]}]}
+    found = dynamo.batch_get(keys, consistent=True)
+    user_of = {user["id"]: user for user in found[users]}
+    item = next(iter(found[items]), None)
+    return rules.derived(row, user_of.get(row["user_id"]), item, user_of.get(row.get("grader_id", "")))
 
 
 def with_copy_of_user(user: str) -> Iterator[str]:
