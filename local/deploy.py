@@ -5,7 +5,6 @@ how to go on: the API's address, a token, a first record, a first request.
 another stack than the one named there; `YES=1` asks nothing.
 """
 
-import importlib.util
 import json
 import os
 import secrets
@@ -15,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import build
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import template, tokens
@@ -50,7 +50,7 @@ def look(account: Account, where: Target, facts: Template) -> list[str]:
                 '--secret-string \'{"current": "<32 bytes or more>"}\''
             )
         lines.append(f"- make the secret {secret} with a random key ($0.40 a month)")
-    if not _ships_bytecode():
+    if not build.find_interpreter(build.python_version()):
         lines.append(
             "- build without bytecode, so that cold starts take longer: this machine has no such Python"
         )
@@ -84,15 +84,6 @@ def _published(url: str) -> str:
     except UnusableKeys as error:
         raise AccountError(f"JwksUrl={url} cannot be used: {error}") from None
     return ", ".join(f"{key.key_id or 'a key'} ({key.algorithm_name})" for key in keys)
-
-
-def _ships_bytecode() -> bool:
-    spec = importlib.util.spec_from_file_location("build", ROOT / "layers" / "common" / "build.py")
-    assert spec
-    assert spec.loader
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
-    return build.find_interpreter(build.python_version()) is not None
 
 
 def make_secret(account: Account, name: str, stack: str) -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -55,7 +55,7 @@ def restore_tables(account: Account, tables: Mapping[str, str], at: datetime, fa
                 SourceTableName=table, TargetTableName=new[name], RestoreDateTime=at
             )
     for name in tables:
-        _wait(lambda table=new[name]: _status(dynamodb, table) == "ACTIVE")  # type: ignore[misc]
+        _await_active(dynamodb, new[name])
     for name in tables:
         _complete(dynamodb, new[name], restored(facts)[name]["Properties"])
 
@@ -67,16 +67,21 @@ def _status(dynamodb: Any, table: str) -> str | None:
         return None
 
 
+def _await_active(dynamodb: Any, table: str) -> None:
+    while _status(dynamodb, table) != "ACTIVE":
+        time.sleep(_PAUSE)
+
+
 def _complete(dynamodb: Any, table: str, properties: Mapping[str, Any]) -> None:
     """What a restored table lacks of what the template says."""
     found = dynamodb.describe_table(TableName=table)["Table"]
     stream = properties.get("StreamSpecification")
     if stream and not found.get("StreamSpecification", {}).get("StreamEnabled"):
         dynamodb.update_table(TableName=table, StreamSpecification={"StreamEnabled": True, **stream})
-        _wait(lambda: _status(dynamodb, table) == "ACTIVE")
+        _await_active(dynamodb, table)
     if properties["DeletionProtectionEnabled"] and not found.get("DeletionProtectionEnabled"):
         dynamodb.update_table(TableName=table, DeletionProtectionEnabled=True)
-        _wait(lambda: _status(dynamodb, table) == "ACTIVE")
+        _await_active(dynamodb, table)
     dynamodb.update_continuous_backups(
         TableName=table, PointInTimeRecoverySpecification=properties["PointInTimeRecoverySpecification"]
     )
@@ -103,11 +108,6 @@ def adopt(account: Account, stack: str, facts: Template) -> None:
     formation.get_waiter("change_set_create_complete").wait(StackName=stack, ChangeSetName="restored")
     formation.execute_change_set(StackName=stack, ChangeSetName="restored")
     formation.get_waiter("stack_import_complete").wait(StackName=stack)
-
-
-def _wait(done: Callable[[], bool]) -> None:
-    while not done():
-        time.sleep(_PAUSE)
 
 
 def main() -> int:
