@@ -68,7 +68,7 @@ format: $(READY) ## Format the code, then say what is left to do by hand
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check .
 
-bench: $(READY) ## Measure what requests and changes cost (PART=requests|writes|reads|reach|starts, N=1000000)
+bench: $(READY) $(SAM)/ready ## Measure what requests and changes cost (PART=requests|writes|reads|reach|starts, N=1000000)
 	@exec $(BIN)/python -m benchmarks
 
 build: $(READY) $(SAM)/ready ## Build for deployment (sam deploy follows)
