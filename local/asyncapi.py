@@ -4,10 +4,12 @@
 """
 
 import sys
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from local import examples
+from local.aws import delivered
 from local.openapi import Json, keep, schema_of, yaml_of
 from local.template import ROOT
 from teaching import limits
@@ -103,17 +105,9 @@ def _example(kind: str) -> Json:
         events.STARTED: "started_at",
         events.ENDED: "ended_at",
     }
-    return {
-        "version": "0",
-        "id": str(UUID(int=UUID(_ID).int + 1)),
-        "detail-type": kind,
-        "source": events.SOURCE,
-        "account": "123456789012",
-        "time": detail[moments[kind]][:19] + "Z",
-        "region": "ap-southeast-3",
-        "resources": [],
-        "detail": detail,
-    }
+    moment = datetime.fromisoformat(detail[moments[kind]])
+    # Another id than the event's own, and the same whenever this is written.
+    return delivered(events.SOURCE, kind, moment, detail) | {"id": str(UUID(int=UUID(_ID).int + 1))}
 
 
 def _details() -> Json:

@@ -17,7 +17,7 @@ from typing import Any
 
 from local import template
 from local.queues import Queue
-from local.template import REGION
+from local.template import ACCOUNT, REGION
 from teaching.limits import EVENT_BYTES
 
 EVENTS_FILE = "events.jsonl"
@@ -162,17 +162,22 @@ def _refusal(entry: Mapping[str, Any]) -> str | None:
 
 
 def _event(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """As EventBridge delivers it."""
+    moment = datetime.fromtimestamp(entry["Time"], UTC)
+    return delivered(entry["Source"], entry["DetailType"], moment, json.loads(entry["Detail"]))
+
+
+def delivered(source: str, kind: str, moment: datetime, detail: Any) -> dict[str, Any]:
+    """An event as EventBridge delivers it."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
-        "detail-type": entry["DetailType"],
-        "source": entry["Source"],
-        "account": "123456789012",
-        "time": datetime.fromtimestamp(entry["Time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "detail-type": kind,
+        "source": source,
+        "account": ACCOUNT,
+        "time": moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "region": REGION,
         "resources": [],
-        "detail": json.loads(entry["Detail"]),
+        "detail": detail,
     }
 
 

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from local.template import Route
+from local.template import ACCOUNT, Route
 
 _TEXT_TYPES = {"application/json", "application/javascript", "application/xml"}
 
@@ -68,7 +68,7 @@ def event(request: Request, route: Route, parameters: Mapping[str, str], request
         "rawQueryString": request.query,
         "headers": headers,
         "requestContext": {
-            "accountId": "123456789012",
+            "accountId": ACCOUNT,
             "apiId": "local",
             "domainName": request.header("host") or "localhost",
             "domainPrefix": "local",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from local.functions import FunctionError
-from local.template import REGION, QueueSource
+from local.template import ACCOUNT, REGION, QueueSource
 
 Invoke = Callable[[str, Mapping[str, Any]], Any]
 
@@ -152,7 +152,7 @@ def _event(source: QueueSource, messages: Sequence[Message]) -> dict[str, Any]:
                 },
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
-                "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:{source.queue}",
+                "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{source.queue}",
                 "awsRegion": REGION,
             }
             for message in messages

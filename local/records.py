@@ -2,16 +2,15 @@
 
 import json
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from local.aws import StandIn
+from local.aws import StandIn, delivered
 from local.queues import Message, deliver
-from local.template import REGION, QueueSource
+from local.template import QueueSource
 from teaching.limits import ANSWER_BYTES, DEPTH_MOST, EVENT_BYTES, NAME_SHOWN
 
 _FIRST_PAUSE = 0.2
@@ -110,17 +109,7 @@ def _event(line: str) -> str:
 def _event_of(record: Any) -> str:
     if not (isinstance(record, dict) and isinstance(record.get("type"), str) and "data" in record):
         raise NoRecordError('not a record: an object with "type" and "data" is expected')
-    event = {
-        "version": "0",
-        "id": str(uuid.uuid4()),
-        "detail-type": record["type"],
-        "source": "local",
-        "account": "123456789012",
-        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "region": REGION,
-        "resources": [],
-        "detail": record["data"],
-    }
+    event = delivered("local", record["type"], datetime.now(UTC), record["data"])
     if (size := _bytes(event)) > EVENT_BYTES:
         largest = _largest(record["data"])
         raise NoRecordError(f"{largest}an event has at most {EVENT_BYTES} bytes, this one {size}")

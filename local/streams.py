@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.functions import FunctionError
 from local.store import client
-from local.template import REGION, StreamSource
+from local.template import ACCOUNT, REGION, StreamSource
 
 _SHARDS_SECONDS = 30.0
 _FIRST_IDLE = 0.05
@@ -275,7 +275,7 @@ class EventSourceMapping:
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
         message = {
             "requestContext": {
-                "functionArn": f"arn:aws:lambda:{REGION}:123456789012:function:{self._source.function}",
+                "functionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self._source.function}",
                 "condition": "RetryAttemptsExhausted",
                 "approximateInvokeCount": tries,
             },

@@ -16,10 +16,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "ap-southeast-3"
+ACCOUNT = "123456789012"
 
 _NO_VALUE = object()
 _PSEUDO_PARAMETERS = {
-    "AWS::AccountId": "123456789012",
+    "AWS::AccountId": ACCOUNT,
     "AWS::NoValue": _NO_VALUE,
     "AWS::Partition": "aws",
     "AWS::Region": REGION,

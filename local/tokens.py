@@ -28,7 +28,6 @@ from local.template import Template
 from teaching.http.token import path
 
 _HOURS = 12
-_NAMES = ("TOKEN_SECRET_NAME", "TOKEN_ISSUER", "TOKEN_AUDIENCE")
 
 
 def token_key(folder: Path) -> str:
@@ -47,8 +46,7 @@ def token_key(folder: Path) -> str:
 
 def secret_name(facts: Template) -> str:
     """What the secret with the keys is called, in the account too."""
-    name, _, _ = _settings(facts)
-    return name
+    return _environment(facts)["TOKEN_SECRET_NAME"]
 
 
 def secret(facts: Template, key: str) -> dict[str, str]:
@@ -67,27 +65,22 @@ def hours(facts: Template) -> float:
 
 
 def token(facts: Template, key: str, role: str, subject: str) -> str:
-    _, issuer, audience = _settings(facts)
+    told = _environment(facts)
     now = int(time.time())
     claims: dict[str, Any] = {
         "iat": now,
         "exp": now + int(hours(facts) * 3600),
-        "iss": issuer,
-        "aud": audience,
+        "iss": told["TOKEN_ISSUER"],
+        "aud": told["TOKEN_AUDIENCE"],
     }
     for variable, value in (("TOKEN_SUBJECT_CLAIM", subject), ("TOKEN_ROLE_CLAIM", role)):
-        *objects, name = path(_environment(facts)[variable])
+        *objects, name = path(told[variable])
         reduce(lambda inside, each: inside.setdefault(each, {}), objects, claims)[name] = value
     return jwt.encode(claims, key, algorithm="HS256")
 
 
-def _settings(facts: Template) -> tuple[str, str, str]:
-    environment = _environment(facts)
-    name, issuer, audience = (environment[variable] for variable in _NAMES)
-    return name, issuer, audience
-
-
 def _environment(facts: Template) -> Mapping[str, str]:
+    """What every function is told."""
     return next(iter(facts.functions.values())).environment
 
 
