@@ -10,4 +10,4 @@ from teaching.http.pages import Page
 
 @endpoint(roles={ADMIN: "all", ASESOR: "own sessions"}, query=SessionQuery, enveloped=page_within)
 def handler(caller: Caller, query: SessionQuery) -> Page[SessionRow]:
-    return store.page(caller, query, query.only)
+    return store.page(caller, query)

@@ -14,12 +14,11 @@ from local import demo
 from teaching import clock, dynamo, projections, records_queue, sqs
 from teaching.changed_rows import Change
 from teaching.coaching import store as coaching
-from teaching.coaching.rules import Mark
+from teaching.coaching.rules import Mark, SessionQuery
 from teaching.directory import store as directory
 from teaching.errors import Malformed, Unavailable
 from teaching.grading import store as grading
 from teaching.grading.rules import Grade, SubmissionQuery
-from teaching.http.pages import PageQuery
 from teaching.records import SessionRecord
 from tests.support import (
     ASESOR,
@@ -58,7 +57,7 @@ pytestmark = pytest.mark.usefixtures("tables")
 
 NEWER, NEWEST = "2026-02-20T00:00:00.000Z", "2026-02-21T00:00:00.000Z"
 OLDER = "2026-02-01T00:00:00.000Z"
-ANY = PageQuery.model_validate({})
+ANY = SessionQuery.model_validate({})
 
 
 def from_now(hours: int) -> str:
@@ -213,7 +212,7 @@ def seen() -> Any:
     page = grading.page(
         BY_ASESOR, SubmissionQuery.model_validate({"search": "siti quiz", "status": "submitted"})
     )
-    found = coaching.page(BY_ASESOR, PageQuery.model_validate({"search": "budi digital"}))
+    found = coaching.page(BY_ASESOR, SessionQuery.model_validate({"search": "budi digital"}))
     return (
         page.rows,
         page.total,
@@ -307,13 +306,13 @@ def test_new_names_reach_every_copy_and_the_search() -> None:
         "Gatot",
     )
     assert (
-        coaching.page(BY_ASESOR, PageQuery.model_validate({"search": "gatot"})).rows[0]["asesor"]["name"]
+        coaching.page(BY_ASESOR, SessionQuery.model_validate({"search": "gatot"})).rows[0]["asesor"]["name"]
         == "Gatot"
     )
     assert coaching.presences(BY_ASESOR, SESSION, ANY).rows[0]["user"]["name"] == "Aminah"
     for old in ("siti", "quiz"):
         assert grading.page(BY_ASESOR, SubmissionQuery.model_validate({"search": old})).total == 0
-    assert coaching.page(BY_ASESOR, PageQuery.model_validate({"search": "budi"})).total == 0
+    assert coaching.page(BY_ASESOR, SessionQuery.model_validate({"search": "budi"})).total == 0
 
 
 def test_long_profiles_are_shown_wherever_their_people_are() -> None:
@@ -326,7 +325,7 @@ def test_long_profiles_are_shown_wherever_their_people_are() -> None:
     assert row["graded_by"]
     assert (row["user"]["profile"], row["graded_by"]["profile"]) == (long, long)
     assert (
-        coaching.page(BY_ASESOR, PageQuery.model_validate({"search": "budi"})).rows[0]["asesor"]["profile"]
+        coaching.page(BY_ASESOR, SessionQuery.model_validate({"search": "budi"})).rows[0]["asesor"]["profile"]
         == long
     )
     assert coaching.presences(BY_ASESOR, SESSION, ANY).rows[0]["user"]["profile"] == long

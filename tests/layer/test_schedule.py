@@ -28,6 +28,7 @@ from local.template import Template
 from teaching import dynamo, projections
 from teaching.changed_rows import Change
 from teaching.coaching import store as coaching
+from teaching.coaching.rules import SessionQuery
 from teaching.directory import search
 from teaching.grading import store as grading
 from teaching.grading.rules import Grade, SubmissionQuery
@@ -253,7 +254,7 @@ def _agree(caller: Caller, rows: Sequence[Row], filters: Mapping[str, str | None
 
 
 def _walk_sessions(caller: Caller) -> list[str]:
-    queries = [PageQuery.model_validate({"limit": "4", "page": str(number)}) for number in range(1, 5)]
+    queries = [SessionQuery.model_validate({"limit": "4", "page": str(number)}) for number in range(1, 5)]
     return [row["id"] for query in queries for row in coaching.page(caller, query).rows]
 
 
@@ -315,7 +316,7 @@ def test_the_check_brings_copies_and_the_search_up_to_date() -> None:
     assert recompute(lambda: True).finished
     assert [row["user"]["name"] for row in _found(grading.page, SubmissionQuery, "aminah")] == ["Aminah"] * 2
     assert _found(grading.page, SubmissionQuery, "siti") == []
-    assert [row["asesor"]["name"] for row in _found(coaching.page, PageQuery, "baru")] == ["Budi Baru"]
+    assert [row["asesor"]["name"] for row in _found(coaching.page, SessionQuery, "baru")] == ["Budi Baru"]
     roster = coaching.presences(ALL, SESSION, PageQuery.model_validate({})).rows
     assert [row["user"]["name"] for row in roster] == ["Aminah"]
     assert recompute(lambda: True) == (0, 0, True)

@@ -5,7 +5,7 @@ import pytest
 
 from teaching import dynamo
 from teaching.coaching import store
-from teaching.coaching.rules import Mark
+from teaching.coaching.rules import Mark, SessionQuery
 from teaching.errors import CannotBeEnded, Damaged, InvalidBody, SessionNotFound
 from teaching.http.pages import PageQuery
 from teaching.settings import settings
@@ -187,7 +187,7 @@ def test_updated_at_never_goes_back_whatever_the_clock_does(monkeypatch: pytest.
 @pytest.mark.parametrize("query", [{"page": "2"}, {"page": "1", "limit": "1"}])
 def test_a_lost_root_is_noticed_on_every_page(query: dict[str, str]) -> None:
     settle()
-    asked = PageQuery.model_validate(query)
+    asked = SessionQuery.model_validate(query)
     assert store.page(BY_ASESOR, asked).total == 1
     dynamo.delete(settings().tallies_table, {"list": f"sessions#asesor#{ASESOR}", "node": ROOT})
     with pytest.raises(Damaged):

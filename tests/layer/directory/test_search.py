@@ -10,13 +10,13 @@ import pytest
 from benchmarks.meter import metered
 from teaching import dynamo
 from teaching.coaching import store as coaching
+from teaching.coaching.rules import SessionQuery
 from teaching.directory import search
 from teaching.directory.search import ITEM, SESSION, USER, Document, normalised, words_of
 from teaching.errors import InvalidQuery, Unavailable
 from teaching.grading import store as grading
 from teaching.grading.rules import SubmissionQuery
 from teaching.http.auth import Caller
-from teaching.http.pages import PageQuery
 from teaching.limits import MATCHES_MOST
 from tests.support import (
     ASESOR,
@@ -162,7 +162,7 @@ def test_a_search_and_filters_mean_and() -> None:
 @pytest.mark.usefixtures("programme")
 def test_sessions_are_found_by_title_and_asesors_name() -> None:
     def sessions(caller: Caller, text: str) -> set[str]:
-        page = coaching.page(caller, PageQuery.model_validate({"search": text}))
+        page = coaching.page(caller, SessionQuery.model_validate({"search": text}))
         assert page.total == len(page.rows)
         return {row["id"] for row in page.rows}
 

@@ -18,6 +18,7 @@ from teaching.coaching.rules import (
     MarkedPresence,
     Only,
     PresenceRow,
+    SessionQuery,
     SessionRow,
 )
 from teaching.directory import search
@@ -45,14 +46,14 @@ RANGE_MOST = 2
 """As many rows in a range of an index cost about as much as a row read alone, half a unit."""
 
 
-def page(caller: Caller, query: PageQuery, only: Only = rules.ALL) -> Page[SessionRow]:
+def page(caller: Caller, query: SessionQuery) -> Page[SessionRow]:
     """Newest `start_time` first, ties by id.
 
     The first page of a whole list is one round trip, any other at most four, a search at most five.
     """
-    asesor = caller.sees_only
+    asesor, only = caller.sees_only, query.only
     if query.search:
-        return _search(asesor, query, query.search, only)
+        return _search(asesor, query, query.search)
     list_name, offset, limit = rules.list_name(asesor), query.offset, query.per_page
     wanted, bounds = only.wants(list_name), only.bounds
     newest = partial(_run, asesor, only, only.end, limit)
@@ -115,11 +116,12 @@ def _index(asesor: str | None) -> tuple[str, str, str]:
     return ("by_asesor", "asesor_id", asesor) if asesor else ("by_start", "kind", rules.ALL_SESSIONS)
 
 
-def _search(asesor: str | None, query: PageQuery, text: str, only: Only) -> Page[SessionRow]:
+def _search(asesor: str | None, query: SessionQuery, text: str) -> Page[SessionRow]:
     """Two round trips, up to four where every word is common; one more for many of one status.
 
     Raises `InvalidQuery` when an admin's search finds more than `search.MATCHES_MOST`, whatever the filters.
     """
+    only = query.only
     found = [Entry(row["time"], row["id"], "") for row in search.sessions(text, asesor)]
     found = [entry for entry in found if only.bounds.hold(entry.key)]
     if only.status and len(found) <= ROWS_OF_STATUS_MOST:
@@ -142,7 +144,7 @@ def _of_status(asesor: str | None, only: Only, sessions: Collection[str]) -> lis
     return [entry for entry in tally.whole(list_name) or [] if wanted(entry.label) and entry.id in sessions]
 
 
-def _page(rows: Iterable[Mapping[str, Any]], total: int, query: PageQuery) -> Page[SessionRow]:
+def _page(rows: Iterable[Mapping[str, Any]], total: int, query: SessionQuery) -> Page[SessionRow]:
     return Page([rules.session_row(row) for row in rows], total, query)
 
 
