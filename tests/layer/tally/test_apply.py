@@ -312,12 +312,12 @@ def test_of_a_way_only_the_branches_below_the_root_are_read_at_half_the_price() 
 def test_old_branches_lead_nobody_astray(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads that are not consistent show the nodes of a moment ago, or none where there was none."""
     random, state, old = Random(seed), State(), Table()
-    read, seen = writer.read_nodes, 0
+    seen = 0
 
     def read_old(names: Collection[NodeName], *, consistent: bool) -> Table:
         nonlocal seen
         seen += 0 if consistent else len(names)
-        return read(names, consistent=True) if consistent else {n: old[n] for n in names if n in old}
+        return read_nodes(names, consistent=True) if consistent else {n: old[n] for n in names if n in old}
 
     monkeypatch.setattr(writer, "read_nodes", read_old)
     deep(state)

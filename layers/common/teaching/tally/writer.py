@@ -143,8 +143,9 @@ def _read_ways(
 
 
 def _read_level(wanted: Collection[NodeName], branches: Set[NodeName]) -> dict[NodeName, Stored]:
-    """The nodes, read consistently but for branches: an old one leads to the right node or to none, and is not
-    put over a newer one. Leaves say what stands already, so one that was taken for a branch is read again.
+    """The nodes, read consistently but for branches: an old one leads to the right node or to none, and is
+    not put over a newer one. Leaves say what stands already, so one that was taken for a branch is read
+    again.
     """
     found, cheap = dynamo.both(
         lambda: read_nodes([name for name in wanted if name not in branches], consistent=True),
