@@ -1,5 +1,5 @@
-"""An AWS account as seen from this machine: who calls, where, which stack. For `make deploy`, `destroy` and
-`restore`.
+"""An AWS account as seen from this machine: who calls, where, which stack. For `make deploy`, `destroy`,
+`restore` and `redrive`.
 """
 
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import settings
@@ -56,6 +57,12 @@ def target(
     return Target(stage, environment, stack or shared["stack_name"], shared["region"], named)
 
 
+def region_of(stack: str, config: Path = ROOT / "samconfig.toml") -> str:
+    """The region that samconfig.toml gives the stack; production's for one that it does not name."""
+    stages = [target(stage, config=config) for stage in ("dev", "prod")]
+    return next((stage.region for stage in stages if stage.stack == stack), stages[-1].region)
+
+
 class Account:
     """The account that the shell's credentials are of, in one region."""
 
@@ -63,8 +70,9 @@ class Account:
         self.region = region
         self._session = botocore.session.get_session()
 
-    def client(self, service: str, region: str | None = None) -> Any:
-        return self._session.create_client(service, region_name=region or self.region)
+    def client(self, service: str, region: str | None = None, *, read_timeout: float = 60) -> Any:
+        config = Config(read_timeout=read_timeout)
+        return self._session.create_client(service, region_name=region or self.region, config=config)
 
     @cached_property
     def caller(self) -> str:

@@ -9,11 +9,10 @@ import sys
 import time
 from typing import Any, NamedTuple
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import settings
+from local.account import Account, region_of
 from local.load import LoadError, call
 from local.settings import SettingsError
 
@@ -34,19 +33,15 @@ def redrive_server(url: str) -> Redriven:
 
 def redrive_stack(stack: str) -> Redriven:
     """Raises what botocore raises."""
-    session = botocore.session.get_session()
-    resources: Any = session.create_client("cloudformation")
+    account = Account(region_of(stack))
+    resources = account.client("cloudformation")
 
     def identity(name: str) -> str:
         found = resources.describe_stack_resource(StackName=stack, LogicalResourceId=name)
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
-    return redrive_queue(
-        session.create_client("sqs"),
-        session.create_client("lambda", config=Config(read_timeout=300)),
-        identity("FailedChanges"),
-        identity("HealChanges"),
-    )
+    functions = account.client("lambda", read_timeout=300)
+    return redrive_queue(account.client("sqs"), functions, identity("FailedChanges"), identity("HealChanges"))
 
 
 def redrive_queue(sqs: Any, functions: Any, queue: str, function: str) -> Redriven:

@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import template
-from local.account import Account, AccountError, agreed, pairs, target
+from local.account import Account, AccountError, agreed, pairs, region_of, target
 from local.template import Template
 
 _PAUSE = 10
@@ -112,22 +112,20 @@ def adopt(account: Account, stack: str, facts: Template) -> None:
 
 def main() -> int:
     try:
-        where = target("prod", os.environ.get("STACK", ""))
+        name = os.environ.get("STACK") or target("prod").stack
         prefix, at = os.environ.get("PREFIX", ""), moment(os.environ.get("AT", ""))
-        account = Account(where.region)
-        stack = account.stack(where.stack)
+        account = Account(region_of(name))
+        stack = account.stack(name)
         if not prefix or not stack:
-            raise AccountError(
-                f"PREFIX must name a new stack, and STACK one that is there, not {where.stack}"
-            )
+            raise AccountError(f"PREFIX must name a new stack, and STACK one that is there, not {name}")
         if account.stack(prefix):
             raise AccountError(f"there is a stack {prefix} already")
         facts = template.read(**{**pairs(stack, "Parameter"), "TablePrefix": prefix})
-        tables = account.tables(where.stack)
+        tables = account.tables(name)
         plan = [
             f"As {account.caller}, in {account.region}:",
-            f"- restore {len(tables)} tables of {where.stack}, as of {at.isoformat()}, to {prefix}-…",
-            f"- make the stack {prefix} of them; {where.stack} stays as it is",
+            f"- restore {len(tables)} tables of {name}, as of {at.isoformat()}, to {prefix}-…",
+            f"- make the stack {prefix} of them; {name} stays as it is",
         ]
         if not agreed(plan):
             return 1

@@ -5,13 +5,15 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import jwt
 import pytest
 from moto import mock_aws
 
 from local import deploy, destroy, template, tokens
-from local.account import Account, AccountError, Target, target
+from local.account import Account, AccountError, Target, region_of, target
+from local.template import ROOT
 from teaching.records_queue import record_of
 from tests.provider import Provider, providing, public
 from tests.signed import by_curve, by_rsa
@@ -74,6 +76,15 @@ def test_a_stage_is_what_samconfig_says_of_it_and_what_is_added() -> None:
     assert where.parameters["MemorySize"] == "2048"
     assert where.parameters["AlarmEmail"] == "a@b.example"
     assert target("dev", stack="other").stack == "other"
+
+
+def test_a_stack_is_in_the_region_that_samconfig_gives_it(tmp_path: Path) -> None:
+    config = tmp_path / "samconfig.toml"
+    told = (ROOT / "samconfig.toml").read_text(encoding="utf-8")
+    config.write_text(told.replace(REGION, "eu-west-1", 1), encoding="utf-8")
+    assert region_of("teaching-api-dev", config) == "eu-west-1"
+    assert region_of("teaching-api", config) == REGION
+    assert region_of("teaching-2", config) == REGION
 
 
 def test_every_parameter_of_samconfig_is_one_of_the_template() -> None:

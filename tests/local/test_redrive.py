@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from local import redrive
+from local.account import Account
 from local.redrive import Redriven
 
 BAD = json.dumps({"table": "SubmissionsTable", "id": "bad"})
@@ -51,6 +52,16 @@ def queue_of(sqs: Any, *bodies: str, visibility_timeout: int = 300) -> str:
     for body in bodies:
         sqs.send_message(QueueUrl=url, MessageBody=body)
     return url
+
+
+def test_a_stack_is_looked_for_in_the_region_that_samconfig_gives_it(
+    sqs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    formation = Account("ap-southeast-3").client("cloudformation")
+    resources = {name: {"Type": "AWS::SQS::Queue"} for name in ("FailedChanges", "HealChanges")}
+    formation.create_stack(StackName="teaching-api", TemplateBody=json.dumps({"Resources": resources}))
+    assert redrive.redrive_stack("teaching-api") == Redriven(0, [])
 
 
 def test_in_aws_the_healed_leave_the_queue_and_the_others_are_named(sqs: Any) -> None:
