@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import settings
-from local.account import Account, region_of
+from local.account import Account, AccountError, region_of
 from local.load import LoadError, call
 from local.settings import SettingsError
 
@@ -32,8 +32,11 @@ def redrive_server(url: str) -> Redriven:
 
 
 def redrive_stack(stack: str) -> Redriven:
-    """Raises what botocore raises."""
+    """Raises `AccountError` and what botocore raises."""
     account = Account(region_of(stack))
+    print(f"As {account.caller}, in {account.region}:", file=sys.stderr)
+    if not account.stack(stack):
+        raise AccountError(f"there is no stack {stack} in {account.region}")
     resources = account.client("cloudformation")
 
     def identity(name: str) -> str:
@@ -85,7 +88,7 @@ def main() -> int:
     try:
         stack = os.environ.get("STACK")
         done = redrive_stack(stack) if stack else redrive_server(settings.server_url())
-    except (LoadError, SettingsError, BotoCoreError, ClientError) as error:
+    except (LoadError, SettingsError, AccountError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{done.healed} healed, {len(done.remaining)} remaining")

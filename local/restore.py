@@ -115,6 +115,7 @@ def main() -> int:
         name = os.environ.get("STACK") or target("prod").stack
         prefix, at = os.environ.get("PREFIX", ""), moment(os.environ.get("AT", ""))
         account = Account(region_of(name))
+        plan = [f"As {account.caller}, in {account.region}:"]
         stack = account.stack(name)
         if not prefix or not stack:
             raise AccountError(f"PREFIX must name a new stack, and STACK one that is there, not {name}")
@@ -122,8 +123,7 @@ def main() -> int:
             raise AccountError(f"there is a stack {prefix} already")
         facts = template.read(**{**pairs(stack, "Parameter"), "TablePrefix": prefix})
         tables = account.tables(name)
-        plan = [
-            f"As {account.caller}, in {account.region}:",
+        plan += [
             f"- restore {len(tables)} tables of {name}, as of {at.isoformat()}, to {prefix}-…",
             f"- make the stack {prefix} of them; {name} stays as it is",
         ]

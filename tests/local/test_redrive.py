@@ -64,6 +64,15 @@ def test_a_stack_is_looked_for_in_the_region_that_samconfig_gives_it(
     assert redrive.redrive_stack("teaching-api") == Redriven(0, [])
 
 
+@pytest.mark.usefixtures("sqs")
+def test_a_stack_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STACK", "nothing")
+    assert redrive.main() == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "there is no stack nothing in ap-southeast-3"
+
+
 def test_in_aws_the_healed_leave_the_queue_and_the_others_are_named(sqs: Any) -> None:
     url = queue_of(sqs, GOOD, BAD, GOOD)
     assert redrive.redrive_queue(sqs, Functions(), url, "heal") == Redriven(2, [BAD])
