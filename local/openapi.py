@@ -75,7 +75,8 @@ _ETAG = _header("ETag", "The version of what is answered, for `If-Match`", patte
 _IF_MATCH: Json = {
     "name": "If-Match",
     "in": "header",
-    "description": "ETags, of one of which it must be for anything to be written; without it any version is",
+    "description": "Only this version is to be changed, or one of these, as `ETag` told them: another one is "
+    "412, and nothing is written",
     "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*)$'},
 }
 
