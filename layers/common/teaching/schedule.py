@@ -12,7 +12,7 @@ and within lists when the time runs out; the next run goes on there.
 
 import json
 from collections.abc import Callable, Iterable
-from functools import cached_property, partial
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -77,6 +77,7 @@ class _Run:
         self.finished = False
         self._has_time = has_time
         self._parts = parts
+        self._read_copies: grading.Copies | None = None
 
     def go_on(self, place: _Place) -> None:
         place = place._replace(part=place.part % self._parts)
@@ -171,15 +172,17 @@ class _Run:
 
     def _check_submissions(self, place: _Place) -> _Place | None:
         """The copies of people and items that listed submissions carry."""
-        return self._compare(place, "by_status", self._copies.stale)
+        return self._compare(place, "by_status", self._copies().stale)
 
     def _check_asesors(self, place: _Place) -> _Place | None:
         """Whose asesor's lists submissions are in."""
-        return self._compare(place, "by_participant", self._copies.of_others)
+        return self._compare(place, "by_participant", self._copies().of_others)
 
-    @cached_property
     def _copies(self) -> grading.Copies:
-        return grading.Copies()
+        """Read once a run."""
+        if self._read_copies is None:
+            self._read_copies = grading.Copies()
+        return self._read_copies
 
     def _compare(
         self, place: _Place, index: str, stale_of: Callable[[list[Item]], list[str]]
