@@ -4,7 +4,7 @@ The layer is that of this folder unless another folder is named: its requirement
 that where there is one. It serves both of Lambda's architectures, whose compiled modules have different names
 and so lie side by side, and one Python: the default of the template's parameter `PythonRuntime`, unless the
 environment names another (`PYTHON_RUNTIME=python3.12`). It needs some Python with pip, not that one.
-That one is needed only to ship bytecode, without which a cold start takes more than twice as long.
+That one is needed only to ship bytecode, without which a cold start takes three times as long.
 """
 
 import gzip
