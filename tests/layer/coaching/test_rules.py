@@ -94,18 +94,18 @@ def test_only_what_is_under_way_can_be_ended(status: str) -> None:
 
 @pytest.mark.parametrize("status", ["scheduled", "ongoing", "completed"])
 def test_one_on_the_roster_can_be_marked(status: str) -> None:
-    rules.mark(stored(status), {"invited": True})
+    rules.markable(stored(status), {"invited": True})
 
 
 @pytest.mark.parametrize("roster", [None, {}, {"invited": False}, {"status": "present", "id": NEW_ID}])
 def test_one_not_on_the_roster_cannot(roster: dict[str, Any] | None) -> None:
     with pytest.raises(InvalidBody, match="participant_id"):
-        rules.mark(stored("ongoing"), roster)
+        rules.markable(stored("ongoing"), roster)
 
 
 def test_a_cancelled_session_takes_no_marks() -> None:
     with pytest.raises(InvalidBody, match="cancelled"):
-        rules.mark(stored("cancelled"), {"invited": True})
+        rules.markable(stored("cancelled"), {"invited": True})
 
 
 MARKED = {"id": NEW_ID, "created_at": EARLIER, "updated_at": EARLIER, "status": "late"}

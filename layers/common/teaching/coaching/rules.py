@@ -369,7 +369,7 @@ def _open(status: str) -> str | None:
     return ALL_OPEN if status == Status.ONGOING else None
 
 
-def mark(session: Mapping[str, Any], roster: dict[str, Any] | None) -> dict[str, Any]:
+def markable(session: Mapping[str, Any], roster: dict[str, Any] | None) -> dict[str, Any]:
     """The row that a mark is put in. Raises `InvalidBody` when the mark is not possible."""
     if session["status"] == Status.CANCELLED:
         raise InvalidBody("the coaching session is cancelled")

@@ -239,7 +239,7 @@ class _Marking:
         """
         if written := self._request.written(row):
             return written
-        roster = rules.mark(_visible(session, by.sees_only), row)
+        roster = rules.markable(_visible(session, by.sees_only), row)
         return self._request.write(roster, rules.marking(roster, self._given, str(uuid4()), clock.now()))
 
 
