@@ -6,6 +6,7 @@ from typing import Any
 from teaching.coaching.closing import close_overdue
 
 MILLISECONDS_TO_STOP = 10_000
+"""More than some sessions at once take when the store is slow."""
 
 
 def handler(event: object, context: Any) -> dict[str, Any]:

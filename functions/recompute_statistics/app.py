@@ -12,6 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from teaching.schedule import recompute
 
 MILLISECONDS_TO_STOP = 60_000
+"""More than anything takes between two looks at the time, but the search."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
