@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from benchmarks.load import SEED, Part, Spread, loaded
@@ -16,6 +16,7 @@ from local.functions import Functions
 from local.streams import Streams
 from local.template import Template
 from teaching import dynamo
+from teaching.dynamo import Item
 from teaching.grading import rules
 from teaching.grading.rules import Grade, Scope
 from teaching.http.auth import ADMIN, Caller
@@ -94,10 +95,5 @@ def _give_up(queue: str, body: str) -> None:
     raise AssertionError(f"a batch was given up: {body}")
 
 
-def _rows() -> Iterator[dict[str, Any]]:
-    start: dynamo.Key | None = None
-    while True:
-        rows, start = dynamo.scan(settings().submissions_table, start)
-        yield from rows
-        if not start:
-            return
+def _rows() -> Iterator[Item]:
+    return dynamo.scan_all(settings().submissions_table)

@@ -293,13 +293,7 @@ def _each(do: Callable[[Thing], object], things: Iterable[Thing]) -> None:
 
 
 def _stored(table: str) -> dict[str, Item]:
-    found: dict[str, Item] = {}
-    start: dynamo.Key | None = None
-    while True:
-        rows, start = dynamo.scan(table, start)
-        found |= {row["id"]: row for row in rows}
-        if not start:
-            return found
+    return {row["id"]: row for row in dynamo.scan_all(table)}
 
 
 def _without_none(row: Mapping[str, Any]) -> Item:

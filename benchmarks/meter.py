@@ -24,7 +24,7 @@ from teaching.dynamo import ConditionFailed
 from teaching.errors import Unavailable
 from teaching.settings import settings
 
-READS = {"get_item", "batch_get_item", "transact_get_items", "query", "scan"}
+READS = {"get_item", "batch_get_item", "query", "scan"}
 
 
 def _by_name() -> dict[str, float]:
