@@ -27,7 +27,7 @@ from tests.simulation.scheduler import Killed, Scheduler
 
 KEY = "the key that the simulation signs its tokens with"
 BEGINNING = datetime(2026, 6, 1, tzinfo=UTC)
-SMALL = {"LEAF_MOST": 6, "WHOLE_MOST": 6, "BRANCH_MOST": 5, "ROOT_MOST": 4}
+SMALL = {"LEAF_MOST": 6, "WHOLE_MOST": 6, "BRANCH_MOST": 5, "ROOT_OF_LEAVES_MOST": 3, "ROOT_MOST": 4}
 """Trees of a few rows are as deep as those of many."""
 LATE_MOST = 12
 """Points after which a call that was held up is made at last."""
@@ -126,8 +126,8 @@ class World:
             patch.setattr("teaching.clock.now", lambda: clock.utc_text(self.now()))
             patch.setattr("teaching.directory.search.datetime", SimpleNamespace(now=lambda zone: self.now()))
             patch.setattr("teaching.tally.writer.random", self.random)
-            for module in ("dynamo", "grading.store", "coaching.store", "directory.search", "tally.nodes"):
-                patch.setattr(f"teaching.{module}.uuid4", self.new_id, raising=False)
+            for module in ("coaching.store", "directory.search", "tally.nodes"):
+                patch.setattr(f"teaching.{module}.uuid4", self.new_id)
             yield
 
     def now(self) -> datetime:
