@@ -9,6 +9,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from threading import Barrier
@@ -23,6 +24,7 @@ from local import demo
 from local.store import client
 from teaching import dynamo, jsons, projections, records_queue
 from teaching.changed_rows import Change
+from teaching.errors import Unavailable
 from teaching.http.auth import Caller, Role
 from teaching.settings import settings
 from tests.examples import example
@@ -164,34 +166,30 @@ def settle() -> None:
     """The projections follow every row there is, as the streams would have told them."""
     tables = settings()
     followed = (tables.users_table, tables.items_table, tables.sessions_table, tables.submissions_table)
-    changes = []
-    for table in followed:
-        start: dynamo.Key | None = None
-        while True:
-            rows, start = dynamo.scan(table, start)
-            changes += [Change(table, row["id"]) for row in rows]
-            if not start:
-                break
+    changes = [Change(table, row["id"]) for table in followed for row in dynamo.scan_all(table)]
     refreshed = [change for change in changes if change.table != tables.submissions_table]
     assert projections.refresh(refreshed) == projections.count(changes) == []
 
 
 def given_up(endpoint: str, table: str, identity: str | None = None) -> Data:
-    """What Lambda tells of a batch of the table's stream that it gave up: from the first record of the row
-    to its last, or all of the stream.
+    """What Lambda tells of a batch of the table's stream that it gave up: the last record of the row, or the
+    last hundred of all.
     """
     arn = client("dynamodb", endpoint).describe_table(TableName=table)["Table"]["LatestStreamArn"]
     reader = client("dynamodbstreams", endpoint)
     shard = reader.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][-1]["ShardId"]
-    start = reader.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
-    records = [
-        record["dynamodb"] for record in reader.get_records(ShardIterator=start["ShardIterator"])["Records"]
-    ]
-    numbers = [
-        record["SequenceNumber"]
-        for record in records
-        if identity is None or record["Keys"]["id"]["S"] == identity
-    ]
+    place = {"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+    page = reader.get_records(ShardIterator=reader.get_shard_iterator(**place)["ShardIterator"])
+    records: list[Data] = []
+    # Of all that earlier tests have written, too.
+    while page["Records"]:
+        records += [record["dynamodb"] for record in page["Records"]]
+        page = reader.get_records(ShardIterator=page["NextShardIterator"])
+    if identity:
+        batch = [record for record in records if record["Keys"]["id"]["S"] == identity][-1:]
+    else:
+        batch = records[-100:]
+    numbers = [record["SequenceNumber"] for record in batch]
     return {
         "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 21},
         "DDBStreamBatchInfo": {
@@ -214,6 +212,14 @@ def race(times: int, act: Callable[[int], Result]) -> list[Result]:
 
     with ThreadPoolExecutor(times) as pool:
         return list(pool.map(run, range(times)))
+
+
+def patiently(act: Callable[[], Result]) -> Result:
+    """What it comes to when it is asked again while it is `Unavailable`, as clients do."""
+    for _ in range(20):
+        with suppress(Unavailable):
+            return act()
+    return act()
 
 
 Deliver = Callable[[], Any]

@@ -16,7 +16,7 @@ from local import store as local_store
 from local.template import Template
 
 SESSION, SUBMISSION = demo.SPEC_SESSION["id"], demo.SPEC_SUBMISSION["id"]
-SECONDS_TO_FOLLOW = 10
+SECONDS_TO_FOLLOW = 60
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -261,7 +261,7 @@ def test_a_whole_batch_of_sessions_with_rosters_comes_in() -> None:
     answers: list[Data] = []
     taking = Thread(target=lambda: answers.append(records_queue.take(batch)), daemon=True)
     taking.start()
-    taking.join(30)
+    taking.join(120)
     assert answers == [{"batchItemFailures": []}]
 
 

@@ -43,10 +43,10 @@ def dev() -> Target:
 
 def make_stack(account: Account, where: Target, **parameters: str) -> None:
     """What a deployment leaves, as far as it matters here: two tables and the outputs."""
-    kept = {name: FACTS.tables[name] for name in ("UsersTable", "ItemsTable")}
-    for arguments in kept.values():
-        arguments.pop("TableName", None)
-        arguments.pop("StreamSpecification", None)
+    kept = {
+        name: {key: FACTS.tables[name][key] for key in ("AttributeDefinitions", "BillingMode", "KeySchema")}
+        for name in ("UsersTable", "ItemsTable")
+    }
     body = {
         "Parameters": {name: {"Type": "String"} for name in parameters},
         "Resources": {

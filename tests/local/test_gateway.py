@@ -3,6 +3,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -322,12 +323,13 @@ def test_the_functions_own_cors_headers_do_not_count(connection: http.client.HTT
     assert "access-control-allow-origin" not in headers
 
 
-def test_every_origin_may_be_allowed(gateway: Gateway, connection: http.client.HTTPConnection) -> None:
+def test_every_origin_may_be_allowed(
+    gateway: Gateway, connection: http.client.HTTPConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     anyone = Template(gateway.template.root, gateway.template.resources, gateway.template.globals)
     anyone.__dict__["cors"] = Cors(("*",), ("GET",), (), (), None)
-    before, gateway.template = gateway.template, anyone
+    monkeypatch.setattr(gateway, "template", anyone)
     _, headers, _ = ask(connection, "GET", "/things/1", headers={"Origin": "https://any.example"})
-    gateway.template = before
     assert headers["access-control-allow-origin"] == "*"
 
 
@@ -437,10 +439,16 @@ def test_the_root_leads_to_the_reference(gateway: Gateway, target: str) -> None:
     assert b"location: /docs\r\n" in head
 
 
-def test_the_reference_is_served(facts: Template, connection: http.client.HTTPConnection) -> None:
+def test_the_reference_is_served(
+    gateway: Gateway,
+    connection: http.client.HTTPConnection,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
     assert ask(connection, "GET", "/docs/openapi.yaml")[0] == 404
-    (facts.root / "docs").mkdir()
-    (facts.root / "docs" / "openapi.yaml").write_text("info: {title: The title, version: '1'}\npaths: {}\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "openapi.yaml").write_text("info: {title: The title, version: '1'}\npaths: {}\n")
+    monkeypatch.setattr(gateway, "template", replace(gateway.template, root=tmp_path))
     assert ask(connection, "GET", "/docs/openapi.yaml")[2].startswith(b"info:")
     assert ask(connection, "GET", "/docs/other")[0] == 404
 

@@ -56,9 +56,12 @@ def test_a_server_serves_the_demo_keeps_it_and_survives_being_killed(tmp_path: P
         assert second.stderr == f"another server is using {folder}; stop it or set DATA_DIR\n"
 
         def kill_amid_the_load() -> None:
-            while server.submissions() == of_demo:
-                time.sleep(0.05)
-            assert server.end(signal.SIGKILL) == -signal.SIGKILL
+            try:
+                while server.submissions() == of_demo:
+                    time.sleep(0.05)
+            finally:
+                # In any case, or the load would never end.
+                assert server.end(signal.SIGKILL) == -signal.SIGKILL
 
         killer = threading.Thread(target=kill_amid_the_load)
         killer.start()

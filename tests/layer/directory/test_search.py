@@ -13,7 +13,7 @@ from teaching.coaching import store as coaching
 from teaching.coaching.rules import SessionQuery
 from teaching.directory import search
 from teaching.directory.search import ITEM, SESSION, USER, Document, normalised, words_of
-from teaching.errors import InvalidQuery, Unavailable
+from teaching.errors import InvalidQuery
 from teaching.grading import store as grading
 from teaching.grading.rules import SubmissionQuery
 from teaching.http.auth import Caller
@@ -31,6 +31,7 @@ from tests.support import (
     item,
     new_id,
     participant,
+    patiently,
     person,
     race,
     session,
@@ -368,12 +369,7 @@ def test_many_at_a_time_leave_what_was_last() -> None:
         now[0] = texts[number]
         search.index(USER, PARTICIPANT, lambda: Document(USER, PARTICIPANT, now[0]))
 
-    def patiently(number: int) -> None:
-        while True:
-            with suppress(Unavailable):
-                return save_and_index(number)
-
-    race(len(texts), patiently)
+    race(len(texts), lambda number: patiently(lambda: save_and_index(number)))
     assert index_rows() == sorted(search.rows_of(Document(USER, PARTICIPANT, now[0])))
     assert at_rest()
 
