@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import build
+import hypothesis
 import pytest
 
 from local import aws, demo, emulator, template, tokens
@@ -14,8 +15,12 @@ from local import store as local_store
 from local.gateway import Gateway
 from local.template import Template
 from teaching import dynamo, event_bus, sqs
+from teaching.settings import settings
 
 _KEY = "the key that the tests sign their tokens with"
+
+# The same examples in every run, however long each takes; elsewhere than in CI too.
+hypothesis.settings.load_profile("ci")
 
 
 def pytest_report_header() -> str:
@@ -52,9 +57,8 @@ def store(facts: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             variables |= function.environment
         for name, value in variables.items():
             patch.setenv(name, value)
-        sqs.client.cache_clear()
-        dynamo.client.cache_clear()
-        event_bus.client.cache_clear()
+        for kept in (settings, sqs.client, dynamo.client, event_bus.client):
+            kept.cache_clear()
         yield endpoint
     gateway.shutdown()
     gateway.server_close()

@@ -43,7 +43,7 @@ def entries(random: Random, prefix: str, number: int, times: int) -> list[Entry]
     ]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32),
     sizes=st.lists(st.integers(0, 80), max_size=5),
@@ -80,7 +80,7 @@ def test_the_pages_are_the_merged_lists_cut_in_pieces(
             assert len(found.rows) <= found.passed <= len(rows)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32),
     sizes=st.lists(st.integers(0, 80), max_size=4),
