@@ -32,7 +32,11 @@ def main(arguments: list[str]) -> int:
         os.execve(sys.executable, _command(arguments), os.environ | {"PYTHONHASHSEED": "0"})
     readers = "--readers" in arguments
     trace = "--trace" in arguments
-    wanted = [seed for each in arguments if not each.startswith("--") for seed in seeds_of(each)]
+    try:
+        wanted = [seed for each in arguments if not each.startswith("--") for seed in seeds_of(each)]
+    except ValueError:
+        print("SEEDS is a seed, or the first and the end of some: make soak SEEDS=0:1000", file=sys.stderr)
+        return 2
     began = time.monotonic()
     with environment():
         failed = [seed for seed in wanted if not _holds(seed, trace=trace, readers=readers)]

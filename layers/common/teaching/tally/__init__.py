@@ -33,7 +33,7 @@ To use it:
 
 What it costs: the total, one small read (half a unit to one). A page, one trip for each level, up to three,
 and the reading of its rows. A change, for each of its lists, reading and writing a node of each level, of
-2 to 3 KB (changes that come together share them), and two writes of the ledger.
+1 to 3 KB (changes that come together share them), and two writes of the ledger.
 
 What it promises: once all changes have been told, every list holds exactly its rows, whoever was cut short,
 repeated or overtaken on the way; until then it is behind by what was not told yet. No transactions, but for
