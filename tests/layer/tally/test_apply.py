@@ -336,6 +336,32 @@ def test_old_branches_lead_nobody_astray(seed: int, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("small")
+def test_a_leaf_that_was_taken_for_a_branch_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be put over the version of a moment ago, in vain."""
+    monkeypatch.setattr(tree, "LEAF_MOST", 20)
+    state = State()
+    for at in range(30):
+        state.set(f"{at:03}", at)
+    apply(list(state.counted), state)
+    old = stored_nodes()
+    state.set("005", 5, "graded", 90)
+    apply(["row#005"], state)
+    read, taken = writer.read_nodes, 0
+
+    def read_old(names: Collection[NodeName], *, consistent: bool) -> Table:
+        nonlocal taken
+        taken += 0 if consistent else len(names)
+        return read(names, consistent=True) if consistent else {name: old[name] for name in names}
+
+    monkeypatch.setattr(writer, "read_nodes", read_old)
+    state.set("006", 6, "graded", 90)
+    with metered() as cost:
+        apply(["row#006"], state)
+    assert (taken, cost.wasted) == (1, 0)
+    assert_entries_are(state)
+
+
+@pytest.mark.usefixtures("small")
 def test_a_list_whose_rows_leave_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
     for most in ("LEAF_MOST", "WHOLE_MOST", "BRANCH_MOST", "ROOT_MOST", "ROOT_OF_LEAVES_MOST"):
         monkeypatch.setattr(tree, most, 8)
