@@ -346,12 +346,12 @@ def test_a_leaf_that_was_taken_for_a_branch_is_read_again(monkeypatch: pytest.Mo
     old = stored_nodes()
     state.set("005", 5, "graded", 90)
     apply(["row#005"], state)
-    read, taken = writer.read_nodes, 0
+    taken = 0
 
     def read_old(names: Collection[NodeName], *, consistent: bool) -> Table:
         nonlocal taken
         taken += 0 if consistent else len(names)
-        return read(names, consistent=True) if consistent else {name: old[name] for name in names}
+        return read_nodes(names, consistent=True) if consistent else {name: old[name] for name in names}
 
     monkeypatch.setattr(writer, "read_nodes", read_old)
     state.set("006", 6, "graded", 90)
