@@ -35,7 +35,7 @@ PLACE_NOTED = {"list": "recompute", "node": "place"}
 AT_ONCE = 24
 
 HasTime = Callable[[], bool]
-Waiting = list[tuple[str, Key]]
+Unchecked = list[tuple[str, Key]]
 """Lists, each with the key below which it is still to be checked."""
 
 
@@ -55,7 +55,7 @@ class _Place(NamedTuple):
     step: int = 0
     start: dynamo.Key | None = None
     """Of the table's page; None for its first."""
-    waiting: Waiting | None = None
+    unchecked: Unchecked | None = None
     """What is left of that page's lists; None when the page was not begun."""
 
 
@@ -153,7 +153,7 @@ class _Run:
         missing = named - rooted
         if start or place.start:
             missing -= {name for name, _ in read_nodes([(name, ROOT) for name in missing], consistent=False)}
-        self._check_waiting_lists([(name, HIGHEST) for name in sorted(missing)])
+        self._check_some_lists([(name, HIGHEST) for name in sorted(missing)])
         return _following(place, start)
 
     def _check_presences(self, place: _Place) -> _Place | None:
@@ -217,19 +217,19 @@ class _Run:
     def _check_lists(self, place: _Place) -> _Place | None:
         """The lists whose roots are on one page of the tallies."""
         rows, following = self._page(settings().tallies_table, place)
-        waiting = place.waiting
-        if waiting is None:
-            waiting = [(row["list"], HIGHEST) for row in rows if row["node"] == ROOT]
-        while waiting:
-            waiting = self._check_waiting_lists(waiting[:AT_ONCE]) + waiting[AT_ONCE:]
+        unchecked = place.unchecked
+        if unchecked is None:
+            unchecked = [(row["list"], HIGHEST) for row in rows if row["node"] == ROOT]
+        while unchecked:
+            unchecked = self._check_some_lists(unchecked[:AT_ONCE]) + unchecked[AT_ONCE:]
             if not self._has_time():
                 break
-        return place._replace(waiting=waiting) if waiting else _following(place, following)
+        return place._replace(unchecked=unchecked) if unchecked else _following(place, following)
 
-    def _check_waiting_lists(self, waiting: Waiting) -> Waiting:
+    def _check_some_lists(self, unchecked: Unchecked) -> Unchecked:
         """Checks lists, many at once; answers what is left of them."""
-        left = dynamo.at_once(*[partial(self._check_list, name, below) for name, below in waiting])
-        return [(name, below) for (name, _), below in zip(waiting, left, strict=True) if below]
+        left = dynamo.at_once(*[partial(self._check_list, name, below) for name, below in unchecked])
+        return [(name, below) for (name, _), below in zip(unchecked, left, strict=True) if below]
 
     def _check_list(self, name: str, below: Key) -> Key | None:
         try:
@@ -260,14 +260,14 @@ class _Run:
 
 
 def _following(place: _Place, start: dynamo.Key | None) -> _Place | None:
-    return place._replace(start=start, waiting=None) if start else None
+    return place._replace(start=start, unchecked=None) if start else None
 
 
 def _place(noted: Item | None) -> _Place:
     if not noted:
         return _Place()
-    part, step, start, waiting = json.loads(noted["place"])
-    return _Place(part, step, start, waiting and [(name, tuple(key)) for name, key in waiting])
+    part, step, start, unchecked = json.loads(noted["place"])
+    return _Place(part, step, start, unchecked and [(name, tuple(key)) for name, key in unchecked])
 
 
 def _note(place: _Place) -> None:
