@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.load import SEED, World
 from benchmarks.meter import Cost, metered
-from benchmarks.requests import Listing, callers, endpoint, searched
+from benchmarks.requests import Listing, callers, endpoint, searched, some_quiz
 from local.template import Template
 from teaching.directory import search
 from teaching.directory import store as directory
@@ -62,7 +62,7 @@ def searches(world: World) -> Iterator[Searched]:
             if user.get("asesor_id") and caller.sees_only in (None, user["asesor_id"])
         ]
         someone = visible[len(visible) // 2]["name"]
-        title = _quiz(world)["title"]
+        title = some_quiz(world)["title"]
         texts = {
             "a person's name": someone,
             "a beginning that 20 people share": searched(world, caller.sees_only),
@@ -107,10 +107,6 @@ def _found(people: Collection[str], titles: Collection[str], words: list[str]) -
 
 def _holds(text: str, words: list[str]) -> bool:
     return all(search.contains(text, word) for word in words)
-
-
-def _quiz(world: World) -> dict[str, Any]:
-    return next(item for item in world.items.values() if item["category"] == "quiz")
 
 
 def pages_of_a_shared_item(world: World, limit: int) -> list[Cost]:

@@ -151,12 +151,12 @@ def callers(world: World) -> tuple[Caller, Caller]:
 
 def listings(world: World) -> list[Listing]:
     """Every combination of caller, status and filters; the course and item are those of a quiz."""
-    quiz = _quiz(world)
+    quiz = some_quiz(world)
     choices = product(callers(world), [None, *Status], [None, quiz["course_id"]], [None, quiz["id"]])
     return [Listing(*choice) for choice in choices]
 
 
-def _quiz(world: World) -> dict[str, Any]:
+def some_quiz(world: World) -> dict[str, Any]:
     return next(item for item in world.items.values() if item["category"] == "quiz")
 
 
@@ -196,10 +196,10 @@ def random_pages(world: World, number: int) -> Iterator[Request]:
 
 def other_requests(world: World) -> Iterator[Request]:
     admin, asesor = callers(world)
-    quiz = next(row for row in world.own if row["item_id"] == _quiz(world)["id"])
+    quiz = next(row for row in world.own if row["item_id"] == some_quiz(world)["id"])
     waiting, *others = [row["id"] for row in world.own if row["status"] == Status.SUBMITTED]
     participant = next(row["user_id"] for row in world.own)
-    title = _quiz(world)["title"]
+    title = some_quiz(world)["title"]
     for caller, whose in ((admin, "all"), (asesor, "own")):
         text = searched(world, caller.sees_only)
         every = Listing(caller, None, None, None)
@@ -258,7 +258,7 @@ def calendars(world: World) -> Iterator[dict[str, str]]:
 
 def statistics_filters(world: World) -> Iterator[dict[str, str]]:
     """Every combination that finds anything."""
-    one = next(row for row in world.own if row["item_id"] == _quiz(world)["id"])
+    one = next(row for row in world.own if row["item_id"] == some_quiz(world)["id"])
     values = {
         "course_id": one["course_id"],
         "material_item_id": one["item_id"],

@@ -307,23 +307,32 @@ def test_of_a_way_only_the_branches_below_the_root_are_read_at_half_the_price() 
     assert_lists_are(state)
 
 
+class Lagging:
+    """`read_nodes` by a replica: reads that are not consistent show the nodes of a moment ago, or none where
+    there was none.
+    """
+
+    def __init__(self) -> None:
+        self.nodes = Table()
+        self.read = 0
+        """Nodes that were asked of it."""
+
+    def __call__(self, names: Collection[NodeName], *, consistent: bool) -> Table:
+        if consistent:
+            return read_nodes(names, consistent=True)
+        self.read += len(names)
+        return {name: self.nodes[name] for name in names if name in self.nodes}
+
+
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("seed", range(4))
 def test_old_branches_lead_nobody_astray(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reads that are not consistent show the nodes of a moment ago, or none where there was none."""
-    random, state, old = Random(seed), State(), Table()
-    seen = 0
-
-    def read_old(names: Collection[NodeName], *, consistent: bool) -> Table:
-        nonlocal seen
-        seen += 0 if consistent else len(names)
-        return read_nodes(names, consistent=True) if consistent else {n: old[n] for n in names if n in old}
-
-    monkeypatch.setattr(writer, "read_nodes", read_old)
+    random, state, replica = Random(seed), State(), Lagging()
+    monkeypatch.setattr(writer, "read_nodes", replica)
     deep(state)
     for _ in range(40):
         if random.random() < 0.3:
-            old = stored_nodes()
+            replica.nodes = stored_nodes()
         told = {f"row#{random.randrange(80):03}" for _ in range(random.choice([1, 3, 12]))}
         for row in told:
             if random.random() < 0.3:
@@ -332,32 +341,25 @@ def test_old_branches_lead_nobody_astray(seed: int, monkeypatch: pytest.MonkeyPa
                 state.set(row.removeprefix("row#"), random.randrange(100), random.choice(["a", "b"]), 7)
         assert not apply(told, state).failed
         assert_entries_are(state)
-    assert seen > 40
+    assert replica.read > 40
 
 
 @pytest.mark.usefixtures("small")
 def test_a_leaf_that_was_taken_for_a_branch_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else it would be put over the version of a moment ago, in vain."""
     monkeypatch.setattr(tree, "LEAF_MOST", 20)
-    state = State()
+    state, replica = State(), Lagging()
     for at in range(30):
         state.set(f"{at:03}", at)
     apply(list(state.counted), state)
-    old = stored_nodes()
+    replica.nodes = stored_nodes()
     state.set("005", 5, "graded", 90)
     apply(["row#005"], state)
-    taken = 0
-
-    def read_old(names: Collection[NodeName], *, consistent: bool) -> Table:
-        nonlocal taken
-        taken += 0 if consistent else len(names)
-        return read_nodes(names, consistent=True) if consistent else {name: old[name] for name in names}
-
-    monkeypatch.setattr(writer, "read_nodes", read_old)
+    monkeypatch.setattr(writer, "read_nodes", replica)
     state.set("006", 6, "graded", 90)
     with metered() as cost:
         apply(["row#006"], state)
-    assert (taken, cost.wasted) == (1, 0)
+    assert (replica.read, cost.wasted) == (1, 0)
     assert_entries_are(state)
 
 

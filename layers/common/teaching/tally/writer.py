@@ -147,6 +147,8 @@ def _read_level(wanted: Collection[NodeName], branches: Set[NodeName]) -> dict[N
     not put over a newer one. Leaves say what stands already, so one that was taken for a branch is read
     again.
     """
+    if not branches:
+        return read_nodes(wanted, consistent=True)
     found, cheap = dynamo.both(
         lambda: read_nodes([name for name in wanted if name not in branches], consistent=True),
         lambda: read_nodes(branches, consistent=False),
